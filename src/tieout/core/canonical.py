@@ -1,0 +1,172 @@
+"""One text for one value: canonical JSON, ids and digests.
+
+1. Equal values have equal texts, whatever file, database or frame they came from.
+2. Ids come from content, never from a clock or a random number, so a restart or a second run
+   gives the same ids.
+3. Decimals are plain (no exponent, no trailing zeros, no minus zero), times are UTC with nine
+   digits and `Z`, ids are the first 32 hex characters of SHA-256, keys are sorted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final
+
+from tieout.core.model import Break, PlainRecord, Side, Value
+from tieout.core.money import plain
+from tieout.core.schema import ColumnType, RecordType
+
+_NS: Final = 1_000_000_000
+ID_LENGTH: Final = 32
+
+
+def instant(nanoseconds: int) -> str:
+    """`2025-07-26T10:01:22.900000000Z` for UTC nanoseconds since 1970."""
+    seconds, rest = divmod(nanoseconds, _NS)
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+
+
+def nanoseconds(moment: datetime) -> int:
+    """UTC nanoseconds since 1970 of an aware time. Raises ValueError for a naive one."""
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone")
+    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * _NS + delta.microseconds * 1_000
+
+
+def moment(nanoseconds: int) -> datetime:
+    """The aware UTC time of `nanoseconds` since 1970; digits below a microsecond are cut."""
+    seconds, rest = divmod(nanoseconds, _NS)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1_000)
+
+
+def plain_value(value: Value, type_: ColumnType) -> str | None:
+    """The canonical text of one cell."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return instant(value) if type_ is ColumnType.TIME else str(value)
+
+
+def plain_record(values: Mapping[str, Value], type_: RecordType) -> dict[str, str | None]:
+    """A record as canonical text, columns in contract order, then extras by name."""
+    order = [name for name in type_.columns if name in values]
+    order += sorted(name for name in values if name not in type_.columns)
+    return {
+        name: plain_value(
+            values[name],
+            type_.columns[name].type if name in type_.columns else ColumnType.TEXT,
+        )
+        for name in order
+    }
+
+
+def dumps(value: Any) -> str:
+    """Canonical JSON: sorted keys, no spaces, UTF-8 text as it is."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(*parts: str) -> str:
+    """SHA-256 in hex over length-prefixed parts, so that no two lists of parts collide."""
+    hasher = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        hasher.update(b"%d:" % len(data))
+        hasher.update(data)
+    return hasher.hexdigest()
+
+
+def break_id(reconciliation: str, anchor: PlainRecord, *, duplicate_on: Side | None = None) -> str:
+    """The id of a break: the reconciliation and its anchor record's identity.
+
+    A DUPLICATE lives beside the break of the record that it repeats, so it has an id of its own,
+    by side.
+    """
+    space = f"duplicate:{duplicate_on}" if duplicate_on else "break"
+    return digest("tieout", space, reconciliation, dumps(dict(anchor)))[:ID_LENGTH]
+
+
+def derived_id(values: PlainRecord, ordinal: int) -> str:
+    """The id of an event that came without one: its content, and which of its equals it is."""
+    content = {name: value for name, value in values.items() if value is not None}
+    return f"derived-{digest('id', dumps(content), str(ordinal))[:20]}"
+
+
+def content(brk: Break) -> dict[str, Any]:
+    """What a break says, without when and by which run it was seen."""
+    return {
+        "id": brk.id,
+        "kind": brk.kind.value,
+        "severity": brk.severity.label,
+        "key": dict(brk.key),
+        "records": [
+            {"side": part.side.value, "role": part.role.value, "record": dict(part.record)}
+            for part in brk.records
+        ],
+        "differences": [
+            {
+                "field": each.field,
+                "internal": each.internal,
+                "external": each.external,
+                "difference": each.difference,
+            }
+            for each in brk.differences
+        ],
+    }
+
+
+class RunDigest:
+    """SHA-256 over a run's own counts, its rules and the contents of its open breaks.
+
+    Feed the contents in the order of their ids.
+    """
+
+    def __init__(self, counts: Mapping[str, int], rules_digest: str) -> None:
+        self._hasher = hashlib.sha256()
+        self._hasher.update(dumps({"counts": dict(counts), "rules": rules_digest}).encode())
+        self._last = ""
+
+    def add(self, id_: str, content_json: str) -> None:
+        if id_ <= self._last:
+            raise ValueError(f"break {id_} after {self._last}: contents come sorted by id")
+        self._last = id_
+        self._hasher.update(b"\n")
+        self._hasher.update(content_json.encode("utf-8", "surrogatepass"))
+
+    def hexdigest(self) -> str:
+        return self._hasher.hexdigest()
+
+
+def jsonable(value: Any) -> Any:
+    """A frozen core value (rules, settings) as JSON data, the same for equal values."""
+    if is_dataclass(value) and not isinstance(value, type):
+        data = {field.name: jsonable(getattr(value, field.name)) for field in fields(value)}
+        return {"type": type(value).__name__, **data}
+    if isinstance(value, Enum):
+        return value.name.lower()
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(jsonable(key)): jsonable(item) for key, item in value.items()}
+    if isinstance(value, frozenset | set):
+        return sorted((jsonable(item) for item in value), key=dumps)
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        return [jsonable(item) for item in value]
+    return value
+
+
+def rules_digest(*values: Any) -> str:
+    """The digest of definitions: changes exactly when one of them does."""
+    return digest("rules", dumps([jsonable(value) for value in values]))

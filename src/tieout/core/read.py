@@ -1,0 +1,396 @@
+"""A raw row -> a record's values, or Quarantined: the only truth on reading.
+
+Engines parse faster by themselves, but whatever they doubt comes here, and what they do not
+doubt must read the same.
+
+1. Text is stripped of surrounding blanks; what is empty then is absent.
+2. Numbers and times are exact or the row is quarantined; nothing is rounded or guessed.
+3. A binary float is refused, unless the source says `floats: shortest`: then it is the shortest
+   decimal that round-trips, and coverage says so.
+4. A quarantined row keeps what was readable of it, so that its partner is unknown, not missing.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Final
+
+from tieout.core.canonical import plain_record
+from tieout.core.model import Quarantined, Value
+from tieout.core.schema import Column, ColumnType, RecordType
+from tieout.core.text import (
+    NumberStyle,
+    Unreadable,
+    parse_date,
+    parse_decimal,
+    parse_time,
+    zone,
+)
+from tieout.errors import SourceError
+
+RAW_LIMIT: Final = 2_000
+"""Characters of a raw row that quarantine keeps."""
+
+ALIASES: Final[Mapping[str, Mapping[str, str]]] = {
+    "side": {"b": "buy", "bot": "buy", "bought": "buy", "s": "sell", "sld": "sell", "sold": "sell"},
+    "status": {
+        "new": "open",
+        "canceled": "cancelled",
+        "partially filled": "partially_filled",
+        "partial": "partially_filled",
+    },
+}
+"""Other spellings of choices that every source may use, in lower case."""
+
+
+class Physical(StrEnum):
+    """How a source stores a column, before it is read."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    DECIMAL = "decimal"
+    FLOAT = "float"
+    NAIVE_TIME = "naive_time"
+    UTC_TIME = "utc_time"
+    DATE = "date"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class SignColumn:
+    """Quantities without a sign, and a column that says which are negative.
+
+    Attributes:
+        column: the source's column. `negative` and `positive`: its values, in lower case.
+    """
+
+    column: str
+    negative: frozenset[str]
+    positive: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a source's columns become a record.
+
+    Attributes:
+        records: the contract, with the source's extras.
+        columns: canonical name to the source's name; others are taken by their canonical name.
+        constants: canonical name to a text that stands in every row.
+        values: canonical name to (the source's value to the canonical one).
+        timezone: IANA zone of times that carry none.
+        forms: canonical name to `iso` (default), `s`/`ms`/`us`/`ns`, or a strptime pattern.
+        numbers: decimal point and thousands separator.
+        signed: the sign of the quantity is the side: negative is a sell.
+        sign: the sign of the quantity comes from a column.
+        symbols: the source's symbol to the canonical one. Where it is given, any other symbol
+            is quarantined, with the nearest candidates named.
+        floats: `refuse`, or `shortest`: read binary floats as their shortest decimals.
+        identity: in place of the contract's identity columns.
+        only, skip: the source's column to values; rows that differ (or that are equal) are no
+            records of this reconciliation, and are counted as skipped.
+    """
+
+    source: str
+    records: RecordType
+    columns: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    timezone: str | None = None
+    forms: Mapping[str, str] = field(default_factory=dict)
+    numbers: NumberStyle = NumberStyle()
+    signed: bool = False
+    sign: SignColumn | None = None
+    symbols: Mapping[str, str] = field(default_factory=dict)
+    floats: str = "refuse"
+    identity: tuple[str, ...] = ()
+    only: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    skip: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def bind(self, header: Sequence[str], types: Sequence[str] | None = None) -> BoundReading:
+        """This reading for a source with the columns `header`.
+
+        Args:
+            types: `Physical` of each column; all text where None.
+
+        Raises:
+            SourceError: a mapped or required column is not there; a binary float without
+                `floats: shortest`; a naive time type without a stated zone.
+        """
+        physical = [Physical(each) for each in types or [Physical.TEXT] * len(header)]
+        columns = tuple(
+            bound
+            for column in self.records.columns.values()
+            if (bound := self._bind_column(column, header, physical)) is not None
+        )
+        self._check_required(columns, header)
+        tests = tuple(
+            (self._index(name, header, "only"), allowed, True) for name, allowed in self.only.items()
+        ) + tuple(
+            (self._index(name, header, "skip"), refused, False)
+            for name, refused in self.skip.items()
+        )
+        sign = self._index(self.sign.column, header, "sign") if self.sign else None
+        return BoundReading(self, tuple(header), columns, tests, sign)
+
+    def _bind_column(
+        self, column: Column, header: Sequence[str], physical: Sequence[Physical]
+    ) -> BoundColumn | None:
+        name = self.columns.get(column.name)
+        if name is not None:
+            index = self._index(name, header, f"columns.{column.name}")
+        elif column.name in self.constants:
+            return BoundColumn(column, None, Physical.TEXT, self._constant(column))
+        elif column.name in header:
+            index = list(header).index(column.name)
+        elif column.name == "side" and self.signed:
+            return BoundColumn(column, None, Physical.TEXT, None)
+        else:
+            return None
+        self._check_physical(column, header[index], physical[index])
+        return BoundColumn(column, index, physical[index], None)
+
+    def _check_physical(self, column: Column, name: str, physical: Physical) -> None:
+        if physical is Physical.FLOAT and self.floats != "shortest":
+            if column.type is ColumnType.DECIMAL:
+                raise SourceError(
+                    f"column {name!r} holds binary floats, which are not the numbers anybody wrote",
+                    where=self.source,
+                    hint="store decimals or texts, or accept the shortest decimals with"
+                    " `floats: shortest`",
+                )
+        if physical is Physical.NAIVE_TIME and column.type is ColumnType.TIME and not self.timezone:
+            raise SourceError(
+                f"column {name!r} holds times without a zone",
+                where=self.source,
+                hint="state the source's `timezone`, e.g. `timezone: UTC`",
+            )
+
+    def _constant(self, column: Column) -> Value:
+        text = self.constants[column.name]
+        try:
+            return self.cell(column, text)
+        except Unreadable as why:
+            raise SourceError(
+                f"the constant for {column.name!r} cannot be read: {why}",
+                where=self.source,
+                hint="correct `constants`",
+            ) from None
+
+    def _index(self, name: str, header: Sequence[str], where: str) -> int:
+        if name in header:
+            return list(header).index(name)
+        near = difflib.get_close_matches(name, header, n=1, cutoff=0.5)
+        raise SourceError(
+            f"there is no column {name!r}; there are: {', '.join(map(repr, header))}",
+            where=f"{self.source}: {where}",
+            hint=f"did you mean {near[0]!r}?" if near else "correct the column's name",
+        )
+
+    def _check_required(self, columns: Sequence[BoundColumn], header: Sequence[str]) -> None:
+        have = {bound.column.name for bound in columns}
+        missing = [
+            column.name
+            for column in self.records.columns.values()
+            if column.required and column.name not in have
+        ]
+        if missing:
+            raise SourceError(
+                f"no column for {', '.join(map(repr, missing))}, which every"
+                f" {self.records.singular} needs; there are: {', '.join(map(repr, header))}",
+                where=self.source,
+                hint=f"map it: `columns: {{{missing[0]}: <the source's name>}}`, or give it in"
+                " `constants`",
+            )
+
+    @cached_property
+    def _known_symbols(self) -> frozenset[str]:
+        return frozenset(self.symbols.values())
+
+    def cell(self, column: Column, text: str | None) -> Value:
+        """One cell as a value. Raises Unreadable."""
+        text = text.strip() if text is not None else None
+        if not text:
+            return None
+        if "\x00" in text:
+            raise Unreadable("it contains a NUL character")
+        mapped = self.values.get(column.name)
+        if mapped is not None:
+            text = mapped.get(text, text)
+        match column.type:
+            case ColumnType.DECIMAL:
+                return parse_decimal(text, self.numbers)
+            case ColumnType.TIME:
+                form = self.forms.get(column.name, "iso")
+                return parse_time(text, form, zone(self.timezone) if self.timezone else None)
+            case ColumnType.DATE:
+                return parse_date(text, self.forms.get(column.name, "iso"))
+            case ColumnType.TEXT:
+                return self._text(column, text)
+
+    def _text(self, column: Column, text: str) -> str:
+        if column.choices:
+            lowered = text.lower()
+            choice = ALIASES.get(column.name, {}).get(lowered, lowered)
+            if choice not in column.choices:
+                raise Unreadable(f"{text!r} is none of {', '.join(column.choices)}")
+            return choice
+        if column.name == "symbol" and self.symbols:
+            return self._symbol(text)
+        return text
+
+    def _symbol(self, text: str) -> str:
+        symbol = self.symbols.get(text)
+        if symbol is not None:
+            return symbol
+        if text in self._known_symbols:
+            return text
+        candidates = [*self.symbols, *self._known_symbols]
+        near = dict.fromkeys(difflib.get_close_matches(text, candidates, n=3, cutoff=0.4))
+        nearest = f"; nearest: {', '.join(near)}" if near else ""
+        raise Unreadable(f"symbol {text!r} is not mapped{nearest}")
+
+
+@dataclass(frozen=True, slots=True)
+class BoundColumn:
+    """A canonical column and where it is in the source: at `index`, or `constant` in every row."""
+
+    column: Column
+    index: int | None
+    physical: Physical
+    constant: Value
+
+
+@dataclass(frozen=True, slots=True)
+class BoundReading:
+    """A reading for one header.
+
+    Attributes:
+        columns: those that this source has, in contract order.
+        tests: (index, values, wanted): a row whose cell is among `values` is kept if wanted.
+        sign: index of the column that the quantity's sign comes from.
+    """
+
+    reading: Reading
+    header: tuple[str, ...]
+    columns: tuple[BoundColumn, ...]
+    tests: tuple[tuple[int, frozenset[str], bool], ...] = ()
+    sign: int | None = None
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """The canonical columns that records of this source have."""
+        return tuple(bound.column.name for bound in self.columns)
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The columns that say "the same record twice inside this source"."""
+        if self.reading.identity:
+            return self.reading.identity
+        return self.reading.records.identity(set(self.present))
+
+    def wanted(self, cells: Sequence[str | None]) -> bool:
+        """Whether the row is a record of this reconciliation, by `only` and `skip`."""
+        return all(
+            ((cells[index] or "").strip() in values) is keep for index, values, keep in self.tests
+        )
+
+    def read(
+        self,
+        cells: Sequence[str | None],
+        *,
+        place: str,
+        row: int,
+        line: int | None = None,
+        offset: int | None = None,
+    ) -> dict[str, Value] | Quarantined:
+        """Read one row.
+
+        Args:
+            cells: its cells as text, in the order of the header; absent ones None.
+            place: the file or query. `row`: 1-based record number in it.
+
+        Returns:
+            canonical column to value, for every column in `present`; or why it is unreadable.
+        """
+        values: dict[str, Value] = {}
+        fault: tuple[str, str] | None = None
+        for bound in self.columns:
+            name = bound.column.name
+            try:
+                value = (
+                    bound.constant
+                    if bound.index is None
+                    else self.reading.cell(bound.column, cells[bound.index])
+                )
+                if value is None and bound.column.required:
+                    raise Unreadable("it is empty")
+            except Unreadable as why:
+                fault = fault or (name, str(why))
+            else:
+                values[name] = value
+        fault = fault or self._apply_sign(values, cells)
+        if fault is None:
+            return values
+        field_name, reason = fault
+        return Quarantined(
+            source=self.reading.source,
+            place=place,
+            row=row,
+            field=field_name,
+            reason=reason,
+            raw=raw_text(cells),
+            line=line,
+            offset=offset,
+            values=values,
+        )
+
+    def _apply_sign(
+        self, values: dict[str, Value], cells: Sequence[str | None]
+    ) -> tuple[str, str] | None:
+        """Make quantity and side agree, in place; or (field, reason)."""
+        quantity = values.get("quantity", values.get("amount"))
+        if quantity is None:
+            return None
+        negative = quantity < 0  # type: ignore[operator]
+        if self.sign is not None and self.reading.sign is not None:
+            return self._sign_from_column(values, cells[self.sign])
+        if self.reading.signed:
+            side = "sell" if negative else "buy"
+            if values.get("side") not in (None, side):
+                return "side", f"it is {values['side']}, but the quantity is {quantity}"
+            values["side"] = side
+            values["quantity"] = quantity.copy_abs()  # type: ignore[union-attr]
+        elif negative and self.reading.records.name in ("trades", "orders"):
+            return "quantity", (
+                f"{quantity} is negative; if its sign is the side, say `quantity_sign: side`"
+            )
+        return None
+
+    def _sign_from_column(
+        self, values: dict[str, Value], cell: str | None
+    ) -> tuple[str, str] | None:
+        sign = self.reading.sign
+        assert sign is not None
+        word = (cell or "").strip().lower()
+        name = "quantity" if "quantity" in values else "amount"
+        quantity = values[name]
+        if word not in sign.negative | sign.positive:
+            return name, f"its sign is in {sign.column!r}, which says {cell!r}"
+        magnitude = quantity.copy_abs()  # type: ignore[union-attr]
+        values[name] = magnitude.copy_negate() if word in sign.negative and magnitude else magnitude
+        return None
+
+    def plain(self, values: Mapping[str, Value]) -> dict[str, str | None]:
+        """A record of this source as canonical text."""
+        return plain_record(values, self.reading.records)
+
+
+def raw_text(cells: Sequence[str | None]) -> str:
+    """A row as a person would recognise it, cut to a readable length."""
+    text = ",".join("" if cell is None else cell for cell in cells)
+    return text if len(text) <= RAW_LIMIT else text[:RAW_LIMIT] + "…"

@@ -1,0 +1,183 @@
+"""What a source gives: where its records are, how to read them, and how far it covers.
+
+A source never hands out an engine's object. It says *what* to read; the engine reads it where
+it is, and asks `core.read` about every row that it is not sure of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a delimited text file is written. The file is UTF-8 without BOM by the time of the scan.
+
+    Attributes:
+        skip: lines before the first record, the header included.
+        trailer: lines at the end that are no records (a trailer); their checks are done.
+    """
+
+    delimiter: str = ","
+    quote: str = '"'
+    escape: str = '"'
+    skip: int = 1
+    trailer: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetFiles:
+    """Parquet files that an engine may scan by itself. `rows` is from the verified footers."""
+
+    paths: tuple[str, ...]
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class DelimitedFiles:
+    """Plain UTF-8 delimited files with a checked header, all with the same columns.
+
+    An engine may scan them as text; rows that are ragged or malformed it must return as
+    unreadable, with their byte offset.
+    """
+
+    paths: tuple[str, ...]
+    columns: tuple[str, ...]
+    dialect: Dialect
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An Arrow table (or anything with `__arrow_c_stream__`): typed columns, no file."""
+
+    table: Any
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that the source itself could not split into cells."""
+
+    place: str
+    row: int
+    reason: str
+    raw: str
+    line: int | None = None
+    offset: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """Rows as text, for what no engine reads exactly: JSON, XLSX, SQL, odd encodings.
+
+    Attributes:
+        read: starts reading; yields lists of `TextRow | BadRow`, in the source's order.
+    """
+
+    columns: tuple[str, ...]
+    read: Callable[[], Iterator[list[TextRow | BadRow]]]
+
+
+@dataclass(frozen=True, slots=True)
+class TextRow:
+    """One row: its cells as text in the order of the columns, and where it stands."""
+
+    cells: tuple[str | None, ...]
+    place: str
+    row: int
+    line: int | None = None
+
+
+Rows: TypeAlias = ParquetFiles | DelimitedFiles | Frame | Batches
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file (or query) that was read, for the proof: name, size and SHA-256 of its bytes."""
+
+    name: str
+    sha256: str
+    size: int
+    rows: int | None = None
+    repeats: str | None = None
+    """The earlier input with the same bytes: it is not read twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """What a source says about itself, to be checked against what was read.
+
+    Attributes:
+        rows: expected row count, by configuration or a trailer.
+        totals: canonical column (or `notional`) to its control total.
+        symbols: symbols of which at least one record must be there.
+        window: times (UTC ns) within which every record must lie, and which the source covers.
+    """
+
+    rows: int | None = None
+    totals: Mapping[str, Decimal] = field(default_factory=dict)
+    symbols: frozenset[str] = frozenset()
+    window: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What to read from a source, and what is known about it before it is read.
+
+    Attributes:
+        source: the source's name in the configuration.
+        inputs: what was read, hashed. Call it after the engine is done: it waits for the hashing
+            that runs beside the scan, and raises SourceError if a file changed meanwhile.
+        controls: checks that the engine's totals must pass.
+        allow_empty: no rows at all is a valid answer (configured, a control count of zero,
+            or a holiday), and not a broken export.
+        notes: what a person should know, e.g. "floats read as their shortest decimals".
+    """
+
+    source: str
+    rows: Rows
+    inputs: Callable[[], tuple[InputFile, ...]] = tuple
+    controls: Controls = field(default_factory=Controls)
+    allow_empty: bool = False
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How far a side's answer reaches in one run.
+
+    Attributes:
+        rows: records read, quarantined ones excluded, carried ones excluded.
+        complete: nothing that belongs to it is missing. `reasons` says why not.
+        watermark: the latest time (UTC ns) read, if any. Not a proof of completeness.
+        window: the times that are covered, where the source declares it; else None.
+        everything: it repeats the whole history, not only its business date.
+        totals: control totals as read: column to sum.
+    """
+
+    source: str
+    rows: int
+    quarantined: int
+    complete: bool
+    reasons: tuple[str, ...] = ()
+    watermark: int | None = None
+    window: tuple[int, int] | None = None
+    everything: bool = False
+    totals: Mapping[str, Decimal] = field(default_factory=dict)
+    inputs: tuple[InputFile, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """Which business dates a side covered completely in earlier runs."""
+
+    dates: frozenset[date] = frozenset()

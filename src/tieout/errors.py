@@ -1,0 +1,115 @@
+"""Every error that Tieout raises on purpose, as one tree.
+
+    TieoutError
+      UsageError            the command line or a call of the Python API is wrong
+        MissingExtra        an optional dependency is not installed
+      ConfigError           the YAML file is wrong; carries every problem found
+      SourceError           a source could not be read: never "no records"
+        SourceMissing       it is not there (yet)
+      StoreError            the store cannot be used
+        StoreOutdated       its schema is older or newer than this program
+        RunSuperseded       another run of the reconciliation came between
+
+Bad *records* are not errors: they are `tieout.core.model.Quarantined` values.
+Each error says what is wrong, where, and the next command to try.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class TieoutError(Exception):
+    """Base of all expected failures.
+
+    Args:
+        what: what is wrong, as one sentence without a final full stop.
+        where: file, line, field or venue.
+        hint: the next command or edit to try.
+    """
+
+    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.hint = hint
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.where:
+            lines.append(f"  --> {self.where}")
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        return "\n".join(lines)
+
+
+class UsageError(TieoutError):
+    """The command line or a call of the Python API is wrong."""
+
+
+class MissingExtra(UsageError):
+    """A feature needs an optional dependency that is not installed."""
+
+    def __init__(self, extra: str, feature: str) -> None:
+        super().__init__(
+            f"{feature} needs an optional dependency that is not installed",
+            hint=f"pip install 'tieout[{extra}]'",
+        )
+        self.extra = extra
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in a configuration file. Lines and columns count from 1."""
+
+    message: str
+    path: str = ""
+    line: int | None = None
+    column: int | None = None
+    excerpt: str | None = None
+    hint: str | None = None
+
+
+class ConfigError(TieoutError):
+    """The configuration is wrong. All problems are reported at once, and nothing was started."""
+
+    def __init__(self, problems: tuple[Problem, ...], *, file: str | None = None) -> None:
+        self.problems = problems
+        self.file = file
+        super().__init__("\n".join(_render(problem, file) for problem in problems))
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        return f"{self.what}\n{count} problem{'s' if count != 1 else ''}; nothing was started."
+
+
+def _render(problem: Problem, file: str | None) -> str:
+    lines = [problem.message]
+    place = ":".join(str(part) for part in (file, problem.line, problem.column) if part is not None)
+    if place or problem.path:
+        lines.append(f"  --> {place}{'   ' if place else ''}{problem.path}")
+    if problem.excerpt is not None:
+        lines += ["   |", f"   | {problem.excerpt}"]
+    if problem.hint:
+        lines.append(f"  hint: {problem.hint}")
+    return "\n".join(lines)
+
+
+class SourceError(TieoutError):
+    """A source could not be read. Its side is unknown; it is never taken for empty."""
+
+
+class SourceMissing(SourceError):
+    """The source is not there: no such file, no such table, no file matches the pattern."""
+
+
+class StoreError(TieoutError):
+    """The store cannot be used."""
+
+
+class StoreOutdated(StoreError):
+    """The store's schema and this program do not fit together."""
+
+
+class RunSuperseded(StoreError):
+    """Another run of the same reconciliation was committed while this one worked."""

@@ -1,0 +1,402 @@
+"""What the core and the services need from the outside world. Protocols and their values only.
+
+Adapters implement these; `tieout.testing` has in-memory ones that pass the same conformance
+suites. Nothing here names a concrete adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from tieout.core.lifecycle import KnownBreak, OpenItem, Transition
+from tieout.core.model import Candidate, Quarantined, RunStatus, Side
+from tieout.core.read import Reading
+from tieout.core.rules import Rules
+from tieout.core.scan import Coverage, InputFile, Scan
+
+
+class Clock(Protocol):
+    """The only way to the present time."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+        ...
+
+
+class Source(Protocol):
+    """A place that records come from."""
+
+    @property
+    def name(self) -> str: ...
+
+    def scan(self, *, business_date: date) -> Scan:
+        """Say what to read.
+
+        Raises:
+            SourceMissing: it is not there.
+            SourceError: it is there and cannot be read whole.
+        """
+        ...
+
+
+# Engines
+
+
+@dataclass(frozen=True, slots=True)
+class SideTask:
+    """One side of a match: what to read, how, and what is carried into it."""
+
+    side: Side
+    scan: Scan
+    reading: Reading
+    carried: Sequence[OpenItem] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckTask:
+    """The rows that a check looks up, by index in `Rules.checks`."""
+
+    index: int
+    scan: Scan
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class MatchTask:
+    """Everything an engine needs to match two sides.
+
+    Attributes:
+        cut: records later than this (UTC nanoseconds) are counted `after_cut`, not compared.
+    """
+
+    rules: Rules
+    internal: SideTask
+    external: SideTask
+    checks: Sequence[CheckTask] = ()
+    cut: int | None = None
+    keep_statistics: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SideFacts:
+    """What an engine learned about a side.
+
+    Attributes:
+        rows: readable records of the scan (carried ones not counted).
+        quarantined: the unreadable ones.
+        after_cut: records later than the cut; to be carried.
+        watermark: latest time of the record type's clock among them, UTC nanoseconds.
+        totals: sums asked for by the scan's controls; `notional` is the sum of price x quantity.
+        symbols: of those that the controls require, the ones that were not there.
+        outside_window: records outside the controls' window.
+        fed: identities of carried items that were dropped since the scan has them again.
+    """
+
+    rows: int
+    quarantined: Sequence[Quarantined] = ()
+    after_cut: Sequence[OpenItem] = ()
+    watermark: int | None = None
+    totals: Mapping[str, Decimal] = field(default_factory=dict)
+    missing_symbols: Sequence[str] = ()
+    outside_window: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DriftStatistic:
+    """Differences inside tolerance, per pass, column and symbol. Exact."""
+
+    step: int
+    column: str
+    symbol: str | None
+    pairs: int
+    largest: Decimal
+    total: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """An engine's answer.
+
+    Attributes:
+        agreed: pairs that do not break and were not handed out as candidates.
+        agreed_within: those of them that differ, inside tolerance.
+        candidates: everything that may be a break; read once. Closing the iterator early frees
+            the engine's resources.
+    """
+
+    internal: SideFacts
+    external: SideFacts
+    agreed: int
+    agreed_within: int
+    candidates: Iterator[Candidate]
+    statistics: Sequence[DriftStatistic] = ()
+
+
+class Engine(Protocol):
+    """Reads two sides, matches them, and hands out whatever may be a break.
+
+    What `decide` breaks is among the candidates: an engine may hand out too much, never too
+    little. Two engines give the same multiset of breaks, counts and facts for the same task.
+    """
+
+    name: str
+
+    def match(self, task: MatchTask) -> AbstractContextManager[Matching]:
+        """Raises SourceError where a side cannot be read."""
+        ...
+
+
+# The store
+
+
+@dataclass(frozen=True, slots=True)
+class RunIntent:
+    """A run that is about to start; committed before any work."""
+
+    run_id: str
+    reconciliation: str
+    started_at: datetime
+    as_of: datetime
+    business_date: date
+    rules_digest: str
+    host: str
+    pid: int
+    restate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What a store knows of a reconciliation before a run.
+
+    Attributes:
+        fence: changes with every committed result; `commit` refuses another one's.
+        latest: the latest business date with a committed run.
+        covered: business dates that each side covered completely.
+    """
+
+    fence: int
+    latest: date | None
+    covered: Mapping[Side, frozenset[date]]
+
+
+@dataclass(frozen=True, slots=True)
+class RunCounts:
+    """A run's own counts; they are part of its digest."""
+
+    matched: int = 0
+    within_tolerance: int = 0
+    expected: int = 0
+    unknown: int = 0
+    after_cut: int = 0
+    broken: int = 0
+    """Pairs and single records that broke in this run: the rest of `match_rate`."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakCounts:
+    """Breaks after a run. `open` = new + carried + changed + reopened."""
+
+    open: int = 0
+    new: int = 0
+    carried: int = 0
+    changed: int = 0
+    reopened: int = 0
+    cleared: int = 0
+    suppressed: int = 0
+    by_kind: Mapping[str, int] = field(default_factory=dict)
+    by_severity: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run as the store shows it. `internal`/`external` are None where the source failed."""
+
+    run_id: str
+    reconciliation: str
+    status: RunStatus
+    as_of: datetime
+    business_date: date
+    started_at: datetime
+    finished_at: datetime | None
+    rules_digest: str
+    internal: Coverage | None = None
+    external: Coverage | None = None
+    counts: RunCounts = field(default_factory=RunCounts)
+    breaks: BreakCounts = field(default_factory=BreakCounts)
+    digest: str | None = None
+    seconds: float = 0.0
+    reasons: Sequence[str] = ()
+    statistics: Sequence[DriftStatistic] = ()
+    inputs: Sequence[InputFile] = ()
+    policy: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class BreakRow:
+    """A break as the store shows it.
+
+    Attributes:
+        content: id, kind, severity, key, records, differences: see `core.canonical.content`.
+    """
+
+    id: str
+    reconciliation: str
+    state: str
+    cause: str
+    doubt: bool
+    content: Mapping[str, Any]
+    value_amount: Decimal | None
+    value_currency: str | None
+    first_seen: datetime
+    opened_at: datetime
+    cleared_at: datetime | None
+    run_id: str
+    business_date: date
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One event in a break's life, with its content after the event."""
+
+    break_id: str
+    event: str
+    at: datetime
+    run_id: str
+    business_date: date
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineRow:
+    """An unreadable row as the store shows it."""
+
+    run_id: str
+    side: Side | None
+    entry: Quarantined
+
+
+@dataclass(frozen=True, slots=True)
+class BreakFilter:
+    """Which breaks to list. None does not filter."""
+
+    reconciliation: str | None = None
+    states: Sequence[str] | None = None
+    kinds: Sequence[str] | None = None
+    minimum: int | None = None
+    """Least severity, as its number."""
+    run_id: str | None = None
+    id_prefix: str | None = None
+
+
+class StoreView(Protocol):
+    """A consistent reading of one reconciliation's breaks."""
+
+    def open_breaks(self) -> Iterator[KnownBreak]:
+        """Every break that is not resolved, sorted by id."""
+        ...
+
+    def known(self, ids: Sequence[str]) -> Mapping[str, KnownBreak]:
+        """Those of `ids` that exist, in any state."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run writes, in one transaction.
+
+    Attributes:
+        settle: called once inside the transaction; yields the transitions sorted by id.
+        finish: called after the last transition: the run's row, with digest and break counts.
+        open_items: all records to carry after this business date.
+        quarantine: with their side (None for the rows of a check's source).
+    """
+
+    intent: RunIntent
+    fence: int
+    settle: Callable[[StoreView], Iterator[Transition]]
+    finish: Callable[[], RunRow]
+    open_items: Iterable[OpenItem] = ()
+    quarantine: Iterable[tuple[Side | None, Quarantined]] = ()
+    covered: Mapping[Side, bool] = field(default_factory=dict)
+
+
+class Store(Protocol):
+    """Where runs, breaks, their history, open items and quarantine are kept.
+
+    A run's result is one transaction: killed at any instant it is either there or not, and the
+    intent row says which.
+    """
+
+    def begin(self, intent: RunIntent) -> None:
+        """Commit the intent row, status `running`. Marks dead `running` rows as `failed`."""
+        ...
+
+    def prior(self, reconciliation: str) -> Prior: ...
+
+    def open_items(self, reconciliation: str, *, before: date) -> Iterator[OpenItem]:
+        """What was open at the end of the last run before the business date `before`."""
+        ...
+
+    def view(self, reconciliation: str) -> AbstractContextManager[StoreView]: ...
+
+    def commit(self, result: RunResult) -> RunRow:
+        """Write everything, or nothing.
+
+        Raises:
+            RunSuperseded: another result of the reconciliation was committed since `fence`.
+        """
+        ...
+
+    def fail(self, run_id: str, row: RunRow) -> None:
+        """End a run that has no result: its row says why; breaks and open items stay."""
+        ...
+
+    def runs(self, *, reconciliation: str | None = None, limit: int | None = None,
+             id_prefix: str | None = None) -> Iterator[RunRow]:
+        """Newest first."""
+        ...
+
+    def breaks(self, where: BreakFilter) -> Iterator[BreakRow]:
+        """Sorted by reconciliation, then id."""
+        ...
+
+    def history(self, break_id: str) -> Iterator[HistoryRow]:
+        """Oldest first."""
+        ...
+
+    def quarantine(self, run_id: str) -> Iterator[QuarantineRow]: ...
+
+    def close(self) -> None: ...
+
+
+# Reports
+
+
+@dataclass(frozen=True, slots=True)
+class ReportData:
+    """What a report shows: one run each, its open breaks, and what could not be read.
+
+    Attributes:
+        breaks, quarantine: fresh iterators at each call; a report may read them twice.
+    """
+
+    generated_at: datetime
+    runs: Sequence[RunRow]
+    breaks: Callable[[], Iterable[BreakRow]]
+    quarantine: Callable[[], Iterable[QuarantineRow]]
+    total_breaks: int
+
+
+class ReportWriter(Protocol):
+    """Writes a report in one format."""
+
+    suffix: str
+
+    def write(self, data: ReportData, path: str) -> None:
+        """Write whole or not at all: to a temporary name, then renamed."""
+        ...
