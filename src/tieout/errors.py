@@ -6,6 +6,7 @@
       ConfigError           the YAML file is wrong; carries every problem found
       SourceError           a source could not be read: never "no records"
         SourceMissing       it is not there (yet)
+      EngineError           the engine could not finish: out of memory, or a bug
       StoreError            the store cannot be used
         StoreOutdated       its schema is older or newer than this program
         RunSuperseded       another run of the reconciliation came between
@@ -101,6 +102,10 @@ class SourceError(TieoutError):
 
 class SourceMissing(SourceError):
     """The source is not there: no such file, no such table, no file matches the pattern."""
+
+
+class EngineError(TieoutError):
+    """The engine could not finish. Nothing was stored."""
 
 
 class StoreError(TieoutError):

@@ -18,6 +18,7 @@ from tieout.core.model import Candidate, Quarantined, RunStatus, Side
 from tieout.core.read import Reading
 from tieout.core.rules import Rules
 from tieout.core.scan import Coverage, InputFile, Scan
+from tieout.core.tally import BreakCounts as BreakCounts  # noqa: PLC0414 - a port's value
 
 
 class Clock(Protocol):
@@ -72,6 +73,9 @@ class MatchTask:
 
     Attributes:
         cut: records later than this (UTC nanoseconds) are counted `after_cut`, not compared.
+        business_date: the run's; the `since` of records that are new and after the cut.
+            Without it, that is the cut's day in UTC.
+        multipliers: instruments with a multiplier take part in `cash` checks.
     """
 
     rules: Rules
@@ -80,6 +84,8 @@ class MatchTask:
     checks: Sequence[CheckTask] = ()
     cut: int | None = None
     keep_statistics: bool = True
+    business_date: date | None = None
+    multipliers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +98,9 @@ class SideFacts:
         after_cut: records later than the cut; to be carried.
         watermark: latest time of the record type's clock among them, UTC nanoseconds.
         totals: sums asked for by the scan's controls; `notional` is the sum of price x quantity.
-        symbols: of those that the controls require, the ones that were not there.
+        missing_symbols: of those that the controls require, the ones that were not there.
         outside_window: records outside the controls' window.
-        fed: identities of carried items that were dropped since the scan has them again.
+        columns: the canonical columns that the source has. `identity`: its identity columns.
     """
 
     rows: int
@@ -104,6 +110,8 @@ class SideFacts:
     totals: Mapping[str, Decimal] = field(default_factory=dict)
     missing_symbols: Sequence[str] = ()
     outside_window: int = 0
+    columns: Sequence[str] = ()
+    identity: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +135,7 @@ class Matching:
         agreed_within: those of them that differ, inside tolerance.
         candidates: everything that may be a break; read once. Closing the iterator early frees
             the engine's resources.
+        checks: what is known of each check's source, in the order of `MatchTask.checks`.
     """
 
     internal: SideFacts
@@ -135,6 +144,7 @@ class Matching:
     agreed_within: int
     candidates: Iterator[Candidate]
     statistics: Sequence[DriftStatistic] = ()
+    checks: Sequence[SideFacts] = ()
 
 
 class Engine(Protocol):
@@ -198,21 +208,6 @@ class RunCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class BreakCounts:
-    """Breaks after a run. `open` = new + carried + changed + reopened."""
-
-    open: int = 0
-    new: int = 0
-    carried: int = 0
-    changed: int = 0
-    reopened: int = 0
-    cleared: int = 0
-    suppressed: int = 0
-    by_kind: Mapping[str, int] = field(default_factory=dict)
-    by_severity: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class RunRow:
     """A run as the store shows it. `internal`/`external` are None where the source failed."""
 
@@ -261,7 +256,11 @@ class BreakRow:
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """One event in a break's life, with its content after the event."""
+    """One event in a break's life, with its content after the event.
+
+    Attributes:
+        other: of a `merged` event, the id of the break that this one went on as, or came from.
+    """
 
     break_id: str
     event: str
@@ -269,6 +268,7 @@ class HistoryRow:
     run_id: str
     business_date: date
     content: Mapping[str, Any]
+    other: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,6 +383,7 @@ class ReportData:
 
     Attributes:
         breaks, quarantine: fresh iterators at each call; a report may read them twice.
+        filters: what the breaks were restricted to, for a person; empty where they were not.
     """
 
     generated_at: datetime
@@ -390,6 +391,7 @@ class ReportData:
     breaks: Callable[[], Iterable[BreakRow]]
     quarantine: Callable[[], Iterable[QuarantineRow]]
     total_breaks: int
+    filters: Mapping[str, str] = field(default_factory=dict)
 
 
 class ReportWriter(Protocol):

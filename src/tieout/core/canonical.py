@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
 
 from tieout.core.model import Break, PlainRecord, Side, Value
 from tieout.core.money import plain
@@ -29,8 +30,12 @@ ID_LENGTH: Final = 32
 def instant(nanoseconds: int) -> str:
     """`2025-07-26T10:01:22.900000000Z` for UTC nanoseconds since 1970."""
     seconds, rest = divmod(nanoseconds, _NS)
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+    return f"{_second(seconds)}.{rest:09d}Z"
+
+
+@lru_cache(maxsize=4096)  # both sides of a pair, and trades of one second, share it
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 def nanoseconds(moment: datetime) -> int:
@@ -58,32 +63,42 @@ def plain_value(value: Value, type_: ColumnType) -> str | None:
     return instant(value) if type_ is ColumnType.TIME else str(value)
 
 
-def plain_record(values: Mapping[str, Value], type_: RecordType) -> dict[str, str | None]:
-    """A record as canonical text, columns in contract order, then extras by name."""
-    order = [name for name in type_.columns if name in values]
-    order += sorted(name for name in values if name not in type_.columns)
+Layout: TypeAlias = tuple[tuple[str, ColumnType], ...]
+
+
+def layout(columns: Collection[str], type_: RecordType) -> Layout:
+    """The order in which a record with these columns is written: the contract's, then by name."""
+    known = [(name, column.type) for name, column in type_.columns.items() if name in columns]
+    unknown = [(name, ColumnType.TEXT) for name in sorted(columns) if name not in type_.columns]
+    return (*known, *unknown)
+
+
+def plain_record(
+    values: Mapping[str, Value], type_: RecordType, order: Layout | None = None
+) -> dict[str, str | None]:
+    """A record as canonical text, columns in contract order, then extras by name.
+
+    Args:
+        order: the layout of exactly these columns, where a caller has many such records.
+    """
     return {
-        name: plain_value(
-            values[name],
-            type_.columns[name].type if name in type_.columns else ColumnType.TEXT,
-        )
-        for name in order
+        name: value if (value := values[name]).__class__ is str else plain_value(value, column)
+        for name, column in (layout(values, type_) if order is None else order)
     }
+
+
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def dumps(value: Any) -> str:
     """Canonical JSON: sorted keys, no spaces, UTF-8 text as it is."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def digest(*parts: str) -> str:
     """SHA-256 in hex over length-prefixed parts, so that no two lists of parts collide."""
-    hasher = hashlib.sha256()
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass")
-        hasher.update(b"%d:" % len(data))
-        hasher.update(data)
-    return hasher.hexdigest()
+    encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
+    return hashlib.sha256(b"".join(b"%d:%b" % (len(each), each) for each in encoded)).hexdigest()
 
 
 def break_id(reconciliation: str, anchor: PlainRecord, *, duplicate_on: Side | None = None) -> str:

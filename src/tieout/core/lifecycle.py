@@ -8,8 +8,12 @@ Invariants:
 4. A break keeps its `first_seen` for ever; `opened_at` restarts when it reopens.
 5. When the missing side of a break appears, the break goes on under the id of the pair and
    keeps its age.
+6. A run of an older business date leaves alone what a later one found or cleared, unless the
+   break's own records took part in it.
+7. A suppressed break stays suppressed until its date, while what it was bound to is unchanged.
 
-Both inputs are sorted by id and merged; nothing here holds more than a page of them.
+Both inputs are sorted by id and merged; nothing here holds more than a page of them, and the
+breaks that merge.
 """
 
 from __future__ import annotations
@@ -18,6 +22,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from itertools import islice
+from typing import TypeAlias, TypeVar
 
 from tieout.core.canonical import content, digest, dumps
 from tieout.core.model import Break, Record, Side, State
@@ -46,6 +52,8 @@ class KnownBreak:
             person's decision was bound to.
         business_date: the business date of the run that last found it.
         first_seen, opened_at: UTC nanoseconds.
+        suppressed_until: UTC nanoseconds; None, in state suppressed, is without end.
+        cleared_on: the business date of the run that cleared or merged it.
     """
 
     id: str
@@ -55,6 +63,8 @@ class KnownBreak:
     business_date: date
     first_seen: int
     opened_at: int
+    suppressed_until: int | None = None
+    cleared_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +76,9 @@ class Transition:
             cleared, or merged away.
         known: what was known of it before; None for a new one.
         content: canonical JSON of the content after the run (before it, for a cleared one).
-        written: whether anything but `last seen` changes in the store.
+        state: the state after the run.
         merged_from: the id under which the break was known while a side was missing.
+        merged_into: of a merged one, the id under which it goes on.
     """
 
     id: str
@@ -80,6 +91,35 @@ class Transition:
     brk: Break | None = None
     known: KnownBreak | None = None
     merged_from: str | None = None
+    state: State = State.OPEN
+    merged_into: str | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether the break is open after the run: what is counted, digested and reported."""
+        return self.state not in (State.RESOLVED, State.SUPPRESSED)
+
+    @property
+    def written(self) -> bool:
+        """Whether history tells of it: anything but a carried break with the same content."""
+        return (
+            self.event is not Event.CARRIED
+            or self.known is None
+            or self.known.content != self.content
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Under which id a break goes on, and since when it was known."""
+
+    into: str
+    first_seen: int
+    opened_at: int
+
+
+_Identified = TypeVar("_Identified", KnownBreak, Break)
+Lookup: TypeAlias = Callable[[Sequence[str]], Mapping[str, KnownBreak]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +160,10 @@ class Evidence:
         """Whether not finding `known` again proves that it is gone."""
         if not self.complete:
             return False
-        return (
-            self.snapshot
-            or self.everything
-            or known.business_date == self.business_date
-            or self.evaluated(known)
-        )
+        if known.business_date == self.business_date:
+            return True
+        newer = known.business_date < self.business_date
+        return (newer and (self.snapshot or self.everything)) or self.evaluated(known)
 
 
 def binding(brk: Break, *, snapshot: bool) -> str:
@@ -133,20 +171,50 @@ def binding(brk: Break, *, snapshot: bool) -> str:
 
     For snapshots (field, difference): both sides may move by the same amount. Else the content.
     """
+    return _bound(brk, "" if snapshot and brk.differences else dumps(content(brk)), snapshot)
+
+
+def _bound(brk: Break, text: str, snapshot: bool) -> str:
+    """`binding`, for who has the canonical JSON of the content already."""
     if not snapshot or not brk.differences:
-        return digest(dumps(content(brk)))
-    bound = [[each.field, each.difference or [each.internal, each.external]]
-             for each in brk.differences]
+        return digest(text)
+    bound = [
+        [
+            each.field,
+            [each.internal, each.external] if each.difference is None else each.difference,
+        ]
+        for each in brk.differences
+    ]
     return digest(dumps([brk.kind.value, bound]))
+
+
+def merging(found: Iterable[tuple[str, str | None]], lookup: Lookup) -> dict[str, Merge]:
+    """The breaks whose missing side has appeared: their id to how they go on.
+
+    Args:
+        found: (id, alias) of every break of the run, in any order.
+    """
+    merges: dict[str, Merge] = {}
+    aliased = ((id_, alias) for id_, alias in found if alias is not None and alias != id_)
+    while page := list(islice(aliased, PAGE)):
+        known = lookup([alias for _, alias in page])
+        for id_, alias in page:
+            earlier = known.get(alias)
+            if earlier is None or earlier.state is State.RESOLVED:
+                continue
+            if alias not in merges or id_ < merges[alias].into:
+                merges[alias] = Merge(id_, earlier.first_seen, earlier.opened_at)
+    return merges
 
 
 def settle(
     open_breaks: Iterable[KnownBreak],
     found: Iterable[Break],
-    lookup: Callable[[Sequence[str]], Mapping[str, KnownBreak]],
+    lookup: Lookup,
     evidence: Evidence,
     *,
     as_of: int,
+    merges: Mapping[str, Merge] | None = None,
 ) -> Iterator[Transition]:
     """Merge what is open with what was found.
 
@@ -155,8 +223,140 @@ def settle(
         found: the breaks of this run, sorted by id, each id once.
         lookup: id to what is known, for ids that may be resolved ones.
         as_of: UTC nanoseconds; the time of every change.
+        merges: what `merging` says of `found`. Without it `found` is read once more, before
+            anything else, so it must give a new iterator each time.
 
     Yields:
-        One transition a break, sorted by id, except that `merged` ones stand where they fall.
+        One transition a break, sorted by id. Nothing for a break that a later business date
+        has cleared already.
+
+    Raises:
+        ValueError: an input is not sorted.
+        TypeError: `found` is an iterator, and `merges` is not given.
     """
-    raise NotImplementedError
+    if merges is None:
+        if iter(found) is found:
+            raise TypeError("found is read twice: pass something that can be, or merges")
+        merges = merging(((brk.id, brk.alias) for brk in found), lookup)
+    joined = _joined(open_breaks, found)
+    step = _Step(evidence, as_of, merges)
+    while page := list(islice(joined, PAGE)):
+        unmatched = [brk.id for known, brk in page if known is None and brk is not None]
+        resolved = lookup(unmatched) if unmatched else {}
+        for known, brk in page:
+            if brk is None:
+                assert known is not None
+                yield step.without(known)
+            elif (done := step.found(brk, known or resolved.get(brk.id))) is not None:
+                yield done
+
+
+def _joined(
+    known: Iterable[KnownBreak], found: Iterable[Break]
+) -> Iterator[tuple[KnownBreak | None, Break | None]]:
+    """The full outer join of two inputs sorted by id."""
+    left, right = _ascending(known), _ascending(found)
+    one, other = next(left, None), next(right, None)
+    while one is not None or other is not None:
+        if other is None or (one is not None and one.id < other.id):
+            yield one, None
+            one = next(left, None)
+        elif one is None or other.id < one.id:
+            yield None, other
+            other = next(right, None)
+        else:
+            yield one, other
+            one, other = next(left, None), next(right, None)
+
+
+def _ascending(items: Iterable[_Identified]) -> Iterator[_Identified]:
+    last = ""
+    for item in items:
+        if item.id <= last:
+            raise ValueError(f"break {item.id} after {last}: breaks come sorted by id, each once")
+        last = item.id
+        yield item
+
+
+class _Step:
+    """What a run does to one break."""
+
+    def __init__(self, evidence: Evidence, as_of: int, merges: Mapping[str, Merge]) -> None:
+        self.evidence = evidence
+        self.as_of = as_of
+        self.merges = merges
+        self.incoming = {merge.into: old for old, merge in merges.items()}
+
+    def without(self, known: KnownBreak) -> Transition:
+        """An open break that was not found again."""
+        merge = self.merges.get(known.id)
+        if merge is not None:
+            event, state = Event.MERGED, State.RESOLVED
+        elif self.evidence.clears(known):
+            event, state = Event.CLEARED, State.RESOLVED
+        else:
+            event, state = Event.CARRIED, self._state(known)
+        return Transition(
+            id=known.id,
+            event=event,
+            content=known.content,
+            binding=known.binding,
+            business_date=known.business_date,
+            first_seen=known.first_seen,
+            opened_at=known.opened_at,
+            known=known,
+            state=state,
+            merged_into=None if merge is None else merge.into,
+        )
+
+    def found(self, brk: Break, known: KnownBreak | None) -> Transition | None:
+        """A break that was found, and what was known of it in any state."""
+        text = dumps(content(brk))
+        bound = _bound(brk, text, self.evidence.snapshot)
+        first_seen, opened_at, state = self.as_of, self.as_of, State.OPEN
+        merged_from = self.incoming.get(brk.id)
+        if known is None:
+            event = Event.OPENED
+        else:
+            first_seen = known.first_seen
+            if known.state is State.RESOLVED:
+                if merged_from is None and self._cleared_later(known, bound):
+                    return None
+                event = Event.REOPENED
+            else:
+                event = Event.CARRIED if known.binding == bound else Event.CHANGED
+                opened_at = known.opened_at
+                state = self._state(known) if event is Event.CARRIED else State.OPEN
+        if merged_from is not None:
+            merge = self.merges[merged_from]
+            event, state = Event.CHANGED, State.OPEN
+            first_seen = min(first_seen, merge.first_seen)
+            opened_at = min(opened_at, merge.opened_at)
+        return Transition(
+            id=brk.id,
+            event=event,
+            content=text,
+            binding=bound,
+            business_date=self.evidence.business_date,
+            first_seen=first_seen,
+            opened_at=opened_at,
+            brk=brk,
+            known=known,
+            merged_from=merged_from,
+            state=state,
+        )
+
+    def _state(self, known: KnownBreak) -> State:
+        """The state of a carried break: what a person decided holds until its date."""
+        until = known.suppressed_until
+        if known.state is State.SUPPRESSED and until is not None and until <= self.as_of:
+            return State.OPEN
+        return known.state
+
+    def _cleared_later(self, known: KnownBreak, bound: str) -> bool:
+        """Whether a later business date has proof that this very break is gone."""
+        return (
+            known.cleared_on is not None
+            and known.cleared_on > self.evidence.business_date
+            and known.binding == bound
+        )

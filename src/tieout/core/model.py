@@ -265,7 +265,15 @@ class Unknown:
     quarantined: bool = False
 
 
-Outcome: TypeAlias = Break | WithinTolerance | Agrees | Expected | Unknown
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """A position or balance of zero on one side and nothing on the other: they agree."""
+
+    side: Side
+    record: Record
+
+
+Outcome: TypeAlias = Break | WithinTolerance | Agrees | Expected | Unknown | Flat
 
 
 # What matching hands to `decide`.

@@ -12,7 +12,15 @@ Invariants:
 
 from __future__ import annotations
 
-from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
+from decimal import (
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+)
 from typing import Final
 
 SCALE: Final = 18
@@ -22,6 +30,10 @@ LIMIT: Final = Decimal("5e19")
 """Magnitudes are below this. Half of DECIMAL(38,18)'s range, so that a difference still fits."""
 
 _EXACT: Final = Context(prec=160, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
+_HALF_EVEN: Final = Context(
+    prec=160, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow]
+)
+_UNIT: Final = Decimal((0, (1,), -SCALE))
 
 
 def exact(value: Decimal | int | str) -> Decimal:
@@ -62,7 +74,9 @@ def decimals(number: Decimal) -> int:
 
 def plain(number: Decimal) -> str:
     """The one text of `number`: `1E+2` is `100`, `1.50` is `1.5`, `-0.0` is `0`."""
-    text = format(number, "f")
+    text = str(number)
+    if "E" in text:
+        text = format(number, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
@@ -91,3 +105,22 @@ def distance(left: Decimal, right: Decimal) -> Decimal:
 def beyond_share(part: Decimal, whole: Decimal, share: Decimal) -> bool:
     """Whether `part / whole > share`, by cross-multiplication. `whole` is not negative."""
     return _EXACT.multiply(whole, share) < part
+
+
+def rounded(number: Decimal) -> Decimal:
+    """`number` at the declared scale: 18 digits after the point, half to even."""
+    return number.quantize(_UNIT, context=_HALF_EVEN)
+
+
+def quotient(dividend: Decimal, divisor: Decimal) -> Decimal:
+    """`dividend / divisor` at the declared scale, half to even.
+
+    Rounding twice is safe: with 160 digits, no quotient of two such numbers comes so near to a
+    tie without being one.
+
+    Raises:
+        ZeroDivisionError: `divisor` is zero.
+    """
+    if not divisor:
+        raise ZeroDivisionError(f"{dividend} / 0")
+    return rounded(_HALF_EVEN.divide(dividend, divisor))

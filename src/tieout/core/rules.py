@@ -205,6 +205,8 @@ class Rules:
         passes: strictest first; empty: the identity both sides have is the only pass.
         compare: column to tolerance. Columns that both sides have and that are compared by
             default are exact without being listed here.
+        assumed: columns of `compare` that the user did not list: the preset's tolerances. A side
+            may lack them; they apply where both have them.
         ignore: columns that are never compared.
         overrides: symbol to column to tolerance, in place of `compare`.
         reporting_currency: what value at risk is measured in; None: each in its own currency.
@@ -215,6 +217,7 @@ class Rules:
     records: str
     passes: tuple[Pass, ...] = ()
     compare: Mapping[str, Tolerance] = field(default_factory=dict)
+    assumed: frozenset[str] = frozenset()
     ignore: frozenset[str] = frozenset()
     overrides: Mapping[str, Mapping[str, Tolerance]] = field(default_factory=dict)
     checks: tuple[Check, ...] = ()

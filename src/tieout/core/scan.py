@@ -45,11 +45,16 @@ class DelimitedFiles:
 
     An engine may scan them as text; rows that are ragged or malformed it must return as
     unreadable, with their byte offset.
+
+    Attributes:
+        names: what a person calls each path, where it is a temporary copy (decompressed or
+            transcoded, with the lines of the original); the paths themselves where empty.
     """
 
     paths: tuple[str, ...]
     columns: tuple[str, ...]
     dialect: Dialect
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ _ISO: Final = re.compile(
     r"\s?(Z|z|UTC|[+-]\d\d(?::?\d\d)?)?",
     re.ASCII,
 )
-_MIN_NS, _MAX_NS = -(2**63) + 1, 2**63 - 1
+# Half of what 64 bits hold, so that the difference of two times still fits.
+_MAX_NS: Final = 2**62
 
 
 class Unreadable(Exception):  # noqa: N818 - it becomes a value, Quarantined, and never leaves the core
@@ -125,7 +126,7 @@ def parse_time(text: str, form: str, zone: ZoneInfo | None) -> int:
 
     Raises:
         Unreadable: no such time; a naive one without a stated zone; one that the zone's clock
-            skips or shows twice; digits below a nanosecond; outside 1677 to 2262.
+            skips or shows twice; digits below a nanosecond; outside 1824 to 2115.
     """
     if form in EPOCH_UNITS:
         return _in_range(_parse_epoch(text, EPOCH_UNITS[form]), text)
@@ -191,8 +192,8 @@ def _seconds(naive: datetime) -> int:
 
 
 def _in_range(nanoseconds: int, text: str) -> int:
-    if not _MIN_NS <= nanoseconds <= _MAX_NS:
-        raise Unreadable(f"{text!r} is outside the years 1677 to 2262")
+    if not -_MAX_NS <= nanoseconds <= _MAX_NS:
+        raise Unreadable(f"{text!r} is outside the years 1824 to 2115")
     return nanoseconds
 
 

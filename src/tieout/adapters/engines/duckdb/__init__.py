@@ -1,0 +1,5 @@
+"""The batch engine."""
+
+from tieout.adapters.engines.duckdb.engine import DuckDBEngine
+
+__all__ = ["DuckDBEngine"]

@@ -1,0 +1,271 @@
+"""Bound columns -> SQL: a value that is right wherever the doubt beside it is false.
+
+`core.read` is the truth on reading. The SQL here reads only plain cases, in which it agrees with
+it to the last digit; it doubts every other cell, and the row is then read by `core.read`.
+Texts that DuckDB would read in its own way are traps that the patterns keep out: it rounds a 19th
+decimal, accepts `1_000`, and drops the offset of a time when it casts to nanoseconds.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from tieout.core.read import ALIASES, BoundColumn, BoundReading, Reading
+from tieout.core.schema import ColumnType
+from tieout.core.text import EPOCH_UNITS
+
+OK, DOUBT, UNWANTED = 0, 1, 2
+"""What the `state` column of a staged side says about a row."""
+
+_NUMBER: Final = "DECIMAL(38,18)"
+_LIMIT: Final = "50000000000000000000::DECIMAL(38,18)"
+_TIME_LIMIT: Final = 2**62
+_CLOCK: Final = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
+_DAY: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_EPOCH_DIGITS: Final = {"s": 10, "ms": 13, "us": 16, "ns": 18}
+_UTC: Final = frozenset({"UTC", "Etc/UTC", "Etc/GMT", "GMT", "Zulu"})
+_SQL_TYPES: Final = {
+    ColumnType.TEXT: "VARCHAR",
+    ColumnType.DECIMAL: _NUMBER,
+    ColumnType.TIME: "BIGINT",
+    ColumnType.DATE: "DATE",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """SQL of a column: its value, and whether the value is to be doubted (never null)."""
+
+    value: str
+    doubt: str | None = None
+
+
+def quoted(text: str) -> str:
+    """A SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def name(text: str) -> str:
+    """A SQL identifier."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def sql_type(type_: ColumnType) -> str:
+    """The type in which an engine keeps a column."""
+    return _SQL_TYPES[type_]
+
+
+def cells(bound: BoundReading, raw: list[str], types: list[str]) -> dict[str, Cell]:
+    """The SQL of every column of a source.
+
+    Args:
+        raw: SQL names of the source's columns. `types`: their DuckDB types.
+    """
+    found = {
+        column.column.name: _cell(bound.reading, column, raw, types) for column in bound.columns
+    }
+    return _with_sign(bound, found, raw)
+
+
+def unwanted(bound: BoundReading, raw: list[str]) -> str | None:
+    """The rows that `only` and `skip` leave out."""
+    tests = []
+    for index, values, keep in bound.tests:
+        among = ", ".join(quoted(value) for value in sorted(values))
+        test = f"coalesce(trim(CAST({raw[index]} AS VARCHAR)), '') IN ({among})"
+        tests.append(f"NOT ({test})" if keep else f"({test})")
+    return " OR ".join(tests) if tests else None
+
+
+def _cell(reading: Reading, bound: BoundColumn, raw: list[str], types: list[str]) -> Cell:
+    type_ = bound.column.type
+    if bound.index is None:
+        return Cell(_constant(bound, type_))
+    cell = _typed(reading, bound, raw[bound.index], types[bound.index])
+    if cell is None:
+        text = f"CAST({raw[bound.index]} AS VARCHAR)"
+        cell = _from_text(reading, bound, text if types[bound.index] != "VARCHAR" else text[5:-12])
+    if bound.column.required:
+        missing = f"({cell.value}) IS NULL"
+        return Cell(cell.value, f"{cell.doubt} OR {missing}" if cell.doubt else missing)
+    return cell
+
+
+def _constant(bound: BoundColumn, type_: ColumnType) -> str:
+    if bound.constant is None:
+        return f"CAST(NULL AS {sql_type(type_)})"
+    return f"CAST({quoted(str(bound.constant))} AS {sql_type(type_)})"
+
+
+def _typed(reading: Reading, bound: BoundColumn, raw: str, type_: str) -> Cell | None:
+    """A column that the source already stores as what it is; None where its text must be read."""
+    if bound.column.name in reading.values:
+        return None
+    match bound.column.type:
+        case ColumnType.DECIMAL:
+            return _typed_number(raw, type_)
+        case ColumnType.TIME:
+            return _typed_time(reading, raw, type_)
+        case ColumnType.DATE if type_ == "DATE":
+            return Cell(raw)
+        case _:
+            return None
+
+
+def _typed_number(raw: str, type_: str) -> Cell | None:
+    if type_ in ("TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER", "BIGINT"):
+        return Cell(f"CAST({raw} AS {_NUMBER})")
+    if match := re.fullmatch(r"DECIMAL\((\d+),\s*(\d+)\)", type_):
+        precision, scale = int(match[1]), int(match[2])
+        if scale > 18:
+            return None
+        if precision - scale < 20:
+            return Cell(f"CAST({raw} AS {_NUMBER})" if type_ != _NUMBER else raw)
+        value = f"TRY_CAST({raw} AS {_NUMBER})"
+        beyond = f"NOT coalesce({value} < {_LIMIT} AND {value} > -{_LIMIT}, {raw} IS NULL)"
+        return Cell(value, beyond)
+    return None
+
+
+def _typed_time(reading: Reading, raw: str, type_: str) -> Cell | None:
+    aware = type_ == "TIMESTAMP WITH TIME ZONE"
+    naive = type_ in ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
+    if not (aware or (naive and reading.timezone in _UTC)):
+        return None
+    year = f"NOT coalesce(year({raw}) BETWEEN 1825 AND 2114, {raw} IS NULL)"
+    if type_ == "TIMESTAMP_NS":
+        return Cell(f"epoch_ns({raw})", year)
+    return Cell(f"CASE WHEN year({raw}) BETWEEN 1825 AND 2114 THEN epoch_ns({raw}) END", year)
+
+
+def _from_text(reading: Reading, bound: BoundColumn, raw: str) -> Cell:
+    text = f"nullif(trim({raw}), '')"
+    # Blanks that `trim` leaves and Python strips, and NULs, are rare: whoever has them is doubted.
+    odd = f"NOT coalesce(regexp_full_match({text}, '[!-~]([^\\x00]*[!-~])?'), {text} IS NULL)"
+    match bound.column.type:
+        case ColumnType.DECIMAL:
+            cell = _number(reading, text)
+        case ColumnType.TIME:
+            cell = _time(reading, bound.column.name, text)
+        case ColumnType.DATE:
+            cell = _date(reading, bound.column.name, text)
+        case ColumnType.TEXT if bound.column.choices or bound.column.name in reading.values:
+            cell = _choice(reading, bound, text)
+        case ColumnType.TEXT if bound.column.name == "symbol" and reading.symbols:
+            known = {**{each: each for each in reading.symbols.values()}, **reading.symbols}
+            cell = _mapped(text, known)
+        case ColumnType.TEXT:
+            return Cell(text, odd)
+    mapping = reading.values.get(bound.column.name)
+    if mapping and bound.column.type is not ColumnType.TEXT:
+        among = ", ".join(quoted(each) for each in mapping)
+        return Cell(cell.value, f"{cell.doubt} OR coalesce({text} IN ({among}), false)")
+    return cell
+
+
+def _number(reading: Reading, text: str) -> Cell:
+    point, separator = reading.numbers.point, reading.numbers.thousands
+    whole = "[0-9]{1,19}"
+    plain = text
+    if separator and not separator.isspace():
+        mark = re.escape(separator)
+        whole = f"([0-9]{{1,19}}|[0-9]{{1,3}}({mark}[0-9]{{3}}){{1,5}})"
+        plain = f"replace({plain}, {quoted(separator)}, '')"
+    if point != ".":
+        plain = f"replace({plain}, {quoted(point)}, '.')"
+    pattern = f"[+-]?{whole}({re.escape(point)}[0-9]{{0,18}})?"
+    value = f"TRY_CAST({plain} AS {_NUMBER})"
+    read = f"regexp_full_match({text}, {quoted(pattern)}) AND {value} IS NOT NULL"
+    return Cell(value, f"NOT coalesce({read}, {text} IS NULL)")
+
+
+def _time(reading: Reading, column: str, text: str) -> Cell:
+    form = reading.forms.get(column, "iso")
+    if form in EPOCH_UNITS:
+        pattern = f"[0-9]{{1,{_EPOCH_DIGITS[form]}}}"
+        value = f"TRY_CAST({text} AS BIGINT) * {EPOCH_UNITS[form]}"
+        value = f"CASE WHEN regexp_full_match({text}, {quoted(pattern)}) THEN {value} END"
+        return Cell(value, f"({value}) IS NULL AND {text} IS NOT NULL")
+    if form != "iso":
+        return Cell("CAST(NULL AS BIGINT)", f"{text} IS NOT NULL")
+    suffix = "Z?" if reading.timezone in _UTC else "Z"
+    pattern = f"{_DAY}[T ]{_CLOCK}{suffix}"
+    stamp = f"TRY_CAST(replace({text}, 'Z', '') AS TIMESTAMP_NS)"
+    value = f"CASE WHEN regexp_full_match({text}, {quoted(pattern)}) THEN epoch_ns({stamp}) END"
+    value = f"CASE WHEN abs({value}) <= {_TIME_LIMIT} THEN {value} END"
+    return Cell(value, f"({value}) IS NULL AND {text} IS NOT NULL")
+
+
+def _date(reading: Reading, column: str, text: str) -> Cell:
+    if reading.forms.get(column, "iso") != "iso":
+        return Cell("CAST(NULL AS DATE)", f"{text} IS NOT NULL")
+    value = f"CASE WHEN regexp_full_match({text}, {quoted(_DAY)}) THEN TRY_CAST({text} AS DATE) END"
+    return Cell(value, f"({value}) IS NULL AND {text} IS NOT NULL")
+
+
+def _choice(reading: Reading, bound: BoundColumn, text: str) -> Cell:
+    """Value mapping, then the choices and their aliases in any case."""
+    column = bound.column
+    mapping = reading.values.get(column.name, {})
+    if not column.choices:
+        pairs = " ".join(f"WHEN {quoted(a)} THEN {quoted(b)}" for a, b in mapping.items())
+        odd = f"NOT coalesce(regexp_full_match({text}, '[!-~]([^\\x00]*[!-~])?'), {text} IS NULL)"
+        return Cell(f"CASE {text} {pairs} ELSE {text} END", odd)
+    accepted = {each: each for each in column.choices} | dict(ALIASES.get(column.name, {}))
+    exact = {
+        own: accepted[target.lower()]
+        for own, target in mapping.items()
+        if target.lower() in accepted
+    }
+    lower = " ".join(f"WHEN {quoted(a)} THEN {quoted(b)}" for a, b in accepted.items())
+    value = f"CASE lower({text}) {lower} END"
+    if mapping:
+        first = " ".join(f"WHEN {quoted(a)} THEN {quoted(b)}" for a, b in exact.items())
+        among = ", ".join(quoted(each) for each in mapping)
+        value = f"CASE WHEN {text} IN ({among}) THEN CASE {text} {first or 'WHEN NULL THEN NULL'}" \
+            f" END ELSE {value} END"
+    return Cell(value, f"({value}) IS NULL AND {text} IS NOT NULL")
+
+
+def _mapped(text: str, known: dict[str, str]) -> Cell:
+    keys = ", ".join(quoted(each) for each in known)
+    values = ", ".join(quoted(each) for each in known.values())
+    value = f"MAP {{}}[{text}]" if not known else f"MAP([{keys}], [{values}])[{text}]"
+    return Cell(value, f"({value}) IS NULL AND {text} IS NOT NULL")
+
+
+def _with_sign(bound: BoundReading, found: dict[str, Cell], raw: list[str]) -> dict[str, Cell]:
+    """Quantity and side made to agree, as `BoundReading.read` does."""
+    amount = "quantity" if "quantity" in found else "amount"
+    if amount not in found:
+        return found
+    cell = found[amount]
+    if bound.sign is not None and bound.reading.sign is not None:
+        sign = bound.reading.sign
+        word = f"lower(trim(coalesce(CAST({raw[bound.sign]} AS VARCHAR), '')))"
+        negative = ", ".join(quoted(each) for each in sorted(sign.negative)) or "NULL"
+        known = ", ".join(quoted(each) for each in sorted(sign.negative | sign.positive)) or "NULL"
+        value = f"CASE WHEN {word} IN ({negative}) THEN -abs({cell.value}) ELSE abs({cell.value}) END"
+        strange = f"NOT coalesce({word} IN ({known}), false)"
+        return {**found, amount: Cell(value, _either(cell.doubt, strange))}
+    negative = f"coalesce(({cell.value}) < 0, false)"
+    if bound.reading.signed:
+        side = f"CASE WHEN {negative} THEN 'sell' ELSE 'buy' END"
+        own = found.get("side")
+        doubt = own.doubt if own else None
+        if own is not None:
+            doubt = _either(doubt, f"coalesce(({own.value}) <> ({side}), false)")
+        return {
+            **found,
+            amount: Cell(f"abs({cell.value})", cell.doubt),
+            "side": Cell(side, doubt),
+        }
+    if bound.reading.records.name in ("trades", "orders"):
+        return {**found, amount: Cell(cell.value, _either(cell.doubt, negative))}
+    return found
+
+
+def _either(*tests: str | None) -> str:
+    return " OR ".join(f"({test})" for test in tests if test)

@@ -1,0 +1,289 @@
+"""Match two sides with DuckDB: larger than memory, and only what may be a break leaves it.
+
+The join is tried at once, on the assumption that every row is plain and every key unique. Its own
+counts prove that or not. Only where they do not are doubtful rows read again, repeated keys looked
+for, and the join done a second time without them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import duckdb
+
+from tieout.adapters.engines.duckdb import checks, facts, residue
+from tieout.adapters.engines.duckdb.columns import name
+from tieout.adapters.engines.duckdb.join import Checked, Joined, join, side_sql
+from tieout.adapters.engines.duckdb.rows import columns, records, structs
+from tieout.adapters.engines.duckdb.staging import Staged, resolve_doubts, stage
+from tieout.core.canonical import moment
+from tieout.core.lifecycle import OpenItem
+from tieout.core.match.identity import identify
+from tieout.core.match.keyed import match_records
+from tieout.core.match.plan import Plan, plan
+from tieout.core.model import Candidate, Pair, Record, Side, Value
+from tieout.errors import EngineError
+from tieout.ports import Matching, MatchTask, SideFacts, SideTask
+
+
+@dataclass(frozen=True, slots=True)
+class DuckDBEngine:
+    """The engine for files and frames.
+
+    Attributes:
+        memory_limit: as DuckDB writes it, `4GB`; None leaves it to DuckDB. What does not fit is
+            spilled to a temporary directory, which is removed afterwards.
+        threads: None uses every core.
+    """
+
+    memory_limit: str | None = None
+    threads: int | None = None
+    name: str = "duckdb"
+
+    @contextmanager
+    def match(self, task: MatchTask) -> Iterator[Matching]:
+        """See `ports.Engine`."""
+        spill = tempfile.mkdtemp(prefix="tieout-")
+        con = duckdb.connect(":memory:", config=self._config(spill))
+        try:
+            yield _Match(con, task).run()
+        except duckdb.OutOfMemoryException as error:
+            raise EngineError(
+                "the engine ran out of memory", where=str(error).splitlines()[0],
+                hint="raise the memory limit, or free space in the temporary directory",
+            ) from error
+        finally:
+            con.close()
+            shutil.rmtree(spill, ignore_errors=True)
+
+    def _config(self, spill: str) -> dict[str, str | bool | int | float | list[str]]:
+        config: dict[str, str | bool | int | float | list[str]] = {
+            "temp_directory": spill,
+            "TimeZone": "UTC",
+            "autoinstall_known_extensions": False,
+        }
+        limit = self.memory_limit or os.environ.get("TIEOUT_MEMORY_LIMIT")
+        if limit:
+            config["memory_limit"] = limit
+        if self.threads:
+            config["threads"] = self.threads
+        return config
+
+
+@dataclass(slots=True)
+class _SideState:
+    """A side while it is matched.
+
+    Attributes:
+        loose: records that are matched in memory, not by the join.
+        blocked: what was readable of quarantined rows, new and carried.
+    """
+
+    task: SideTask
+    staged: Staged
+    rows: int
+    watermark: int | None = None
+    loose: list[Record] = field(default_factory=list)
+    blocked: list[dict[str, Value]] = field(default_factory=list)
+    after_cut: list[OpenItem] = field(default_factory=list)
+
+
+class _Match:
+    """One match, from staging to candidates."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, task: MatchTask) -> None:
+        self._con = con
+        self._task = task
+        self._sides = tuple(
+            _SideState(side, staged, staged.rows)
+            for side in (task.internal, task.external)
+            for staged in (stage(con, side.side.value, side.scan, side.reading),)
+        )
+        self._plan: Plan = plan(
+            task.rules, self._sides[0].staged.bound, self._sides[1].staged.bound
+        )
+        self._checks: tuple[Checked, ...] = tuple(
+            checks.stage_check(con, task.rules.checks[check.index], check) for check in task.checks
+        )
+        self._careful = False
+
+    def run(self) -> Matching:
+        joined = self._try() or self._carefully()
+        for side, watermark in zip(self._sides, joined.watermarks, strict=True):
+            side.watermark = side.watermark if self._careful else watermark
+        return Matching(
+            internal=self._facts(self._sides[0]),
+            external=self._facts(self._sides[1]),
+            agreed=joined.agreed,
+            agreed_within=joined.agreed_within,
+            candidates=self._candidates(joined),
+            statistics=joined.statistics,
+            checks=tuple(checks.facts_of(check) for check in self._checks),
+        )
+
+    def _try(self) -> Joined | None:
+        """The join on the assumption that nothing is special; None where something is."""
+        if any(side.task.carried or "supersedes" in side.staged.columns for side in self._sides):
+            return None
+        if any(self._searches_identities(side.staged) for side in self._sides):
+            return None
+        if any(side.staged.counted and self._has_faults(side.staged) for side in self._sides):
+            return None
+        joined = self._join(sure=False)
+        cut = self._task.cut
+        late = cut is not None and any(mark is not None and mark > cut for mark in joined.watermarks)
+        return None if joined.faults or late or self._repeated(joined) else joined
+
+    def _searches_identities(self, staged: Staged) -> bool:
+        return not set(self._plan.steps[0].on) <= set(staged.bound.identity)
+
+    def _has_faults(self, staged: Staged) -> bool:
+        return bool(staged.quarantined or staged.reread or staged.bound.tests)
+
+    def _carefully(self) -> Joined:
+        """Set everything special aside, then join what is left."""
+        self._careful = True
+        step = self._plan.steps[0]
+        residue.create_careful(self._con, step, self._sides[0].staged)
+        for side in self._sides:
+            resolve_doubts(side.staged)
+            side.rows, side.watermark, late = facts.count_and_watermark(
+                self._con, side.staged, self._task.cut
+            )
+            self._carry(side)
+            if late:
+                self._set_after_cut_aside(side)
+            residue.add_superseded(self._con, step, side.staged)
+            residue.add_repeated_identities(self._con, step, side.staged)
+        self._take_out()
+        joined = self._join(sure=True)
+        guilty = self._repeated(joined)
+        if guilty:
+            for side in guilty:
+                residue.add_repeated(self._con, step, side.staged)
+            self._take_out()
+            joined = self._join(sure=True)
+            if self._repeated(joined):
+                raise EngineError("repeated keys are left in the join: this is a bug in Tieout")
+        return joined
+
+    def _carry(self, side: _SideState) -> None:
+        """Bring carried items in, unless the source has them again."""
+        cut = self._task.cut
+        clock = self._plan.records.clock
+        for item in residue.still_carried(self._con, self._plan, side.staged, side.task.carried):
+            when = item.record.values.get(clock) if clock else None
+            if item.unreadable:
+                side.blocked.append(dict(item.record.values))
+            elif cut is not None and isinstance(when, int) and when > cut:
+                side.after_cut.append(item)
+            else:
+                side.loose.append(replace(item.record, carried_from=item.since, row=None))
+        residue.add_keys(self._con, self._plan.steps[0], self._plan, side.loose)
+
+    def _set_after_cut_aside(self, side: _SideState) -> None:
+        clock = name(self._plan.records.clock or "")
+        rows = residue.take_where(
+            self._con,
+            side.staged,
+            f"SELECT * FROM ({side_sql(side.staged, sure=True)}) WHERE {clock} > {self._task.cut}",
+        )
+        since = self._task.business_date or moment(self._task.cut or 0).date()
+        side.after_cut += [
+            OpenItem(side.task.side, record, since)
+            for record in identify(rows, side.staged.bound.identity, self._plan.records)
+        ]
+
+    def _take_out(self) -> None:
+        for side in self._sides:
+            side.loose += residue.take_out(self._con, self._plan.steps[0], side.staged)
+
+    def _join(self, *, sure: bool) -> Joined:
+        left, right = (side_sql(side.staged, sure=sure) for side in self._sides)
+        staged = (self._sides[0].staged, self._sides[1].staged)
+        return join(
+            self._con, self._plan, self._task.rules, (left, right), staged, self._checks,
+            multipliers=self._task.multipliers,
+        )
+
+    def _repeated(self, joined: Joined) -> list[_SideState]:
+        """The sides with repeated keys. A row joined twice is the *other* side's repetition."""
+        internal, external = self._sides
+        guilty = []
+        if joined.pairs + joined.left_only != self._in_join(internal):
+            guilty.append(external)
+        if joined.pairs + joined.right_only != self._in_join(external):
+            guilty.append(internal)
+        return guilty
+
+    def _in_join(self, side: _SideState) -> int:
+        if not self._careful:
+            return side.staged.rows
+        sql = side_sql(side.staged, sure=True)
+        count: int = self._con.execute(f"SELECT count(*) FROM ({sql})").fetchall()[0][0]
+        return count
+
+    def _facts(self, side: _SideState) -> SideFacts:
+        staged, controls = side.staged, side.task.scan.controls
+        return SideFacts(
+            rows=side.rows,
+            quarantined=tuple(staged.quarantined),
+            after_cut=tuple(side.after_cut),
+            watermark=side.watermark,
+            totals=facts.totals(self._con, staged, controls) if controls.totals else {},
+            missing_symbols=(
+                facts.missing_symbols(self._con, staged, controls) if controls.symbols else ()
+            ),
+            outside_window=facts.outside_window(self._con, staged, controls),
+            columns=staged.columns,
+            identity=staged.bound.identity,
+        )
+
+    def _candidates(self, joined: Joined) -> Iterator[Candidate]:
+        """Pairs as they come; the one-sided rows and all special ones are matched at the end."""
+        internal, external = self._sides
+        for struct in structs(joined.kept):
+            left = records(internal.staged.columns,
+                           columns(struct, "internal_", internal.staged.columns))
+            right = records(external.staged.columns,
+                            columns(struct, "external_", external.staged.columns))
+            pairs = []
+            for ours, theirs in zip(left, right, strict=True):
+                if ours is None and theirs is not None:
+                    external.loose.append(theirs)
+                elif theirs is None and ours is not None:
+                    internal.loose.append(ours)
+                elif ours is not None and theirs is not None:
+                    pairs.append(Pair(self._identified(ours, internal),
+                                      self._identified(theirs, external)))
+            yield from checks.look_up(self._con, self._checks, self._plan, pairs)
+        yield from self._matched_in_memory()
+
+    def _identified(self, record: Record, side: _SideState) -> Record:
+        return identify([record], side.staged.bound.identity, self._plan.records)[0]
+
+    def _matched_in_memory(self) -> Iterator[Candidate]:
+        loose, blocked = {}, {}
+        for side in self._sides:
+            which = side.task.side
+            loose[which] = identify(side.loose, side.staged.bound.identity, self._plan.records)
+            side.loose = []
+            blocked[which] = side.blocked + [
+                dict(entry.values) for entry in side.staged.quarantined if entry.values
+            ]
+        pairs: list[Pair] = []
+        for candidate in match_records(
+            self._plan, loose[Side.INTERNAL], loose[Side.EXTERNAL], blocked
+        ):
+            if isinstance(candidate, Pair) and self._checks:
+                pairs.append(candidate)
+            else:
+                yield candidate
+        yield from checks.look_up(self._con, self._checks, self._plan, pairs)
+
+

@@ -1,0 +1,185 @@
+"""What the fast path must not join: repeated keys, superseded and carried records.
+
+All records under a *careful* key, of both sides, are taken out of the join and matched in memory
+by `core.match.keyed`, together with what the join left one-sided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from tieout.adapters.engines.duckdb.columns import name
+from tieout.adapters.engines.duckdb.join import side_sql
+from tieout.adapters.engines.duckdb.staging import ARROW_TYPES, Staged
+from tieout.core.canonical import derived_id, plain_record
+from tieout.core.lifecycle import OpenItem
+from tieout.core.match.plan import Plan, Step
+from tieout.core.model import Record
+
+_CAREFUL = "careful"
+
+
+def create_careful(con: duckdb.DuckDBPyConnection, step: Step, staged: Staged) -> None:
+    """An empty table of careful keys."""
+    columns = ", ".join(name(each) for each in step.on)
+    con.execute(
+        f"CREATE TEMP TABLE {_CAREFUL} AS SELECT {columns} FROM {staged.label}_extra LIMIT 0"
+    )
+
+
+def add_keys(con: duckdb.DuckDBPyConnection, step: Step, plan: Plan, rows: Iterable[Record]) -> int:
+    """Make the keys of `rows` careful ones. Returns how many were given."""
+    keys = {key for row in rows if None not in (key := tuple(map(row.values.get, step.on)))}
+    if not keys:
+        return 0
+    arrays = {
+        each: pa.array([key[index] for key in keys], ARROW_TYPES[plan.records.columns[each].type])
+        for index, each in enumerate(step.on)
+    }
+    con.register("batch", pa.table(arrays))
+    con.execute(f"INSERT INTO {_CAREFUL} SELECT * FROM batch")
+    con.unregister("batch")
+    return len(keys)
+
+
+def add_repeated(con: duckdb.DuckDBPyConnection, step: Step, staged: Staged) -> None:
+    """Make the keys that several rows of a side have careful ones."""
+    columns = ", ".join(name(each) for each in step.on)
+    present = " AND ".join(f"{name(each)} IS NOT NULL" for each in step.on)
+    con.execute(
+        f"INSERT INTO {_CAREFUL} SELECT {columns} FROM ({side_sql(staged, sure=True)})"
+        f" WHERE {present} GROUP BY {columns} HAVING count(*) > 1"
+    )
+
+
+def add_repeated_identities(con: duckdb.DuckDBPyConnection, step: Step, staged: Staged) -> None:
+    """Make the keys of records that share their identity careful ones.
+
+    A pass key inside the identity needs no search: rows of one identity then share their key.
+    """
+    identity = staged.bound.identity
+    id_column = staged.bound.reading.records.id_column
+    if set(step.on) <= set(identity):
+        return
+    if id_column in identity and id_column not in staged.columns:
+        return  # every id is derived, and no two are the same
+    columns = ", ".join(name(each) for each in identity)
+    where = f" WHERE {name(id_column)} IS NOT NULL" if id_column in identity else ""
+    keys = ", ".join(f"s.{name(each)}" for each in step.on)
+    same = " AND ".join(f"s.{name(each)} IS NOT DISTINCT FROM d.{name(each)}" for each in identity)
+    side = side_sql(staged, sure=True)
+    con.execute(
+        f"INSERT INTO {_CAREFUL} SELECT {keys} FROM ({side}) s JOIN (SELECT {columns} FROM ({side})"
+        f"{where} GROUP BY {columns} HAVING count(*) > 1) d ON {same}"
+    )
+
+
+def add_superseded(con: duckdb.DuckDBPyConnection, step: Step, staged: Staged) -> None:
+    """Make the keys of records that replace others, and of those replaced, careful ones."""
+    if "supersedes" not in staged.columns:
+        return
+    keys = ", ".join(name(each) for each in step.on)
+    side = side_sql(staged, sure=True)
+    con.execute(f"INSERT INTO {_CAREFUL} SELECT {keys} FROM ({side}) WHERE supersedes IS NOT NULL")
+    if "trade_id" in staged.columns:
+        con.execute(
+            f"INSERT INTO {_CAREFUL} SELECT {keys} FROM ({side}) WHERE trade_id IN"
+            f" (SELECT supersedes FROM ({side}) WHERE supersedes IS NOT NULL)"
+        )
+
+
+def take_out(con: duckdb.DuckDBPyConnection, step: Step, staged: Staged) -> list[Record]:
+    """The records of a side under careful keys; from now on they are not in its relation."""
+    on = " AND ".join(f"s.{name(each)} = k.{name(each)}" for each in step.on)
+    where = f"({side_sql(staged, sure=True)}) s SEMI JOIN {_CAREFUL} k ON {on}"
+    return take_where(con, staged, f"SELECT s.* FROM {where}")
+
+
+def take_where(con: duckdb.DuckDBPyConnection, staged: Staged, sql: str) -> list[Record]:
+    """The rows of `sql` as records; from now on they are not in the side's relation."""
+    table = con.sql(sql).to_arrow_table()
+    if len(table):
+        con.register("batch", table.select(["row"]))
+        con.execute(f"INSERT INTO {staged.label}_out SELECT row FROM batch")
+        con.unregister("batch")
+    return to_records(table, staged.columns)
+
+
+def to_records(table: Any, columns: Sequence[str]) -> list[Record]:
+    """Arrow rows with a `row` column as records, without identity."""
+    cells = [table.column(each).to_pylist() for each in ("row", *columns)]
+    return [
+        Record(dict(zip(columns, values, strict=True)), {}, row)
+        for row, *values in zip(*cells, strict=True)
+    ]
+
+
+def still_carried(
+    con: duckdb.DuckDBPyConnection, plan: Plan, staged: Staged, carried: Sequence[OpenItem]
+) -> list[OpenItem]:
+    """The carried items whose identity no row of the side has."""
+    if not carried:
+        return []
+    again = _identities_again(con, plan, staged, carried) | _contents_again(
+        con, plan, staged, carried
+    )
+    return [item for index, item in enumerate(carried) if index not in again]
+
+
+def _identities_again(
+    con: duckdb.DuckDBPyConnection, plan: Plan, staged: Staged, carried: Sequence[OpenItem]
+) -> set[int]:
+    identity = [each for each in staged.bound.identity if each in staged.columns]
+    if not identity or len(identity) < len(staged.bound.identity):
+        return set()
+    arrays: dict[str, Any] = {"item": pa.array(range(len(carried)), pa.int64())}
+    for each in identity:
+        type_ = ARROW_TYPES[plan.records.columns[each].type]
+        arrays[each] = pa.array([item.record.identity.get(each) for item in carried], type_)
+    same = " AND ".join(f"s.{name(each)} IS NOT DISTINCT FROM c.{name(each)}" for each in identity)
+    con.register("batch", pa.table(arrays))
+    found = con.execute(
+        f"SELECT DISTINCT c.item FROM batch c JOIN ({side_sql(staged, sure=True)}) s ON {same}"
+    ).fetchall()
+    con.unregister("batch")
+    return {item for (item,) in found}
+
+
+def _contents_again(
+    con: duckdb.DuckDBPyConnection, plan: Plan, staged: Staged, carried: Sequence[OpenItem]
+) -> set[int]:
+    """Items whose id was derived from content that the side has again."""
+    id_column = plan.records.id_column
+    derived = [
+        index
+        for index, item in enumerate(carried)
+        if id_column is not None
+        and item.record.values.get(id_column) is None
+        and item.record.identity.get(id_column) is not None
+    ]
+    if not derived:
+        return set()
+    columns = staged.columns
+    arrays: dict[str, Any] = {"item": pa.array(derived, pa.int64())}
+    for each in columns:
+        type_ = ARROW_TYPES[plan.records.columns[each].type]
+        arrays[each] = pa.array([carried[i].record.values.get(each) for i in derived], type_)
+    same = " AND ".join(f"s.{name(each)} IS NOT DISTINCT FROM c.{name(each)}" for each in columns)
+    con.register("batch", pa.table(arrays))
+    counts = con.execute(
+        f"SELECT c.item, count(*) FROM batch c JOIN ({side_sql(staged, sure=True)}) s ON {same}"
+        f" GROUP BY c.item"
+    ).fetchall()
+    con.unregister("batch")
+    again = set()
+    for index, count in counts:
+        record = carried[index].record
+        own = {each: record.values.get(each) for each in columns}
+        ids = {derived_id(plain_record(own, plan.records), n) for n in range(count)}
+        if record.identity[id_column or ""] in ids:
+            again.add(index)
+    return again

@@ -1,0 +1,168 @@
+"""One column of a pair: whether its values are near enough, and what it means if they are not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from tieout.core.canonical import plain_value
+from tieout.core.model import Difference, Kind, Pair, Value
+from tieout.core.money import beyond_share, distance, multiply, plain, subtract
+from tieout.core.rules import Measure, Tolerance
+from tieout.core.schema import Column, ColumnType
+from tieout.core.severity import CANCELLED, Finding
+from tieout.core.valuation import Valuation
+
+ZERO: Final = Decimal(0)
+NANO: Final = Decimal("1e-9")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A column that pairs are compared on. `tolerance`: unless a symbol has its own."""
+
+    name: str
+    type: ColumnType
+    kind: Kind
+    tolerance: Tolerance
+
+
+def within(tolerance: Tolerance, internal: Value, external: Value, tick: Decimal | None) -> bool:
+    """Whether two values that differ are within a tolerance of each other; see invariant 2."""
+    if isinstance(internal, Decimal) and isinstance(external, Decimal):
+        match tolerance.measure:
+            case Measure.ABSOLUTE:
+                return distance(internal, external) <= tolerance.amount
+            case Measure.RELATIVE:
+                larger = max(internal.copy_abs(), external.copy_abs())
+                return not beyond_share(distance(internal, external), larger, tolerance.amount)
+            case Measure.TICKS if tick is not None:
+                allowed = multiply(tolerance.amount, tick.copy_abs())
+                return distance(internal, external) <= allowed
+    elif isinstance(internal, int) and isinstance(external, int):
+        return tolerance.measure is Measure.WINDOW and abs(internal - external) <= tolerance.amount
+    return False
+
+
+def tolerance_text(tolerance: Tolerance, tick: Decimal | None = None) -> str:
+    """A tolerance in words: `within 0.005`, `within 1 %`, `within 2 ticks of 0.01`."""
+    amount = plain(tolerance.amount)
+    match tolerance.measure:
+        case Measure.ABSOLUTE:
+            return f"within {amount}"
+        case Measure.RELATIVE:
+            return f"within {plain(multiply(tolerance.amount, Decimal(100)))} %"
+        case Measure.TICKS:
+            size = f" of {plain(tick)}" if tick is not None else ""
+            return f"within {amount} tick{'s' if tolerance.amount != 1 else ''}{size}"
+        case Measure.WINDOW:
+            return f"within {plain(multiply(tolerance.amount, NANO))} s"
+        case Measure.EXACT:
+            return "exact"
+
+
+_KIND_OF_COLUMN: Final[Mapping[str, Kind]] = {
+    "symbol": Kind.SYMBOL,
+    "side": Kind.SIDE,
+    "leg": Kind.SIDE,
+    "currency": Kind.CURRENCY,
+    "status": Kind.STATUS,
+    "quantity": Kind.QUANTITY,
+    "filled": Kind.QUANTITY,
+    "price": Kind.PRICE,
+    "average_price": Kind.PRICE,
+    "cost": Kind.COST_BASIS,
+    "margin": Kind.MARGIN,
+    "total": Kind.BALANCE,
+    "free": Kind.BALANCE,
+    "used": Kind.BALANCE,
+    "settled": Kind.BALANCE,
+    "amount": Kind.BALANCE,
+    "fee": Kind.FEE,
+    "commission": Kind.FEE,
+    "pnl_impact": Kind.PNL,
+    "realised": Kind.PNL,
+    "unrealised": Kind.PNL,
+    "timestamp": Kind.TIMESTAMP,
+    "as_of": Kind.TIMESTAMP,
+    "trade_date": Kind.SETTLEMENT,
+    "settle_date": Kind.SETTLEMENT,
+    "value_date": Kind.SETTLEMENT,
+    "date": Kind.SETTLEMENT,
+    "expiry": Kind.SETTLEMENT,
+}
+
+
+def kind_of(records: str, column: Column) -> Kind:
+    """The kind of a difference in a column, before its values are looked at."""
+    if records == "positions" and column.name == "average_price":
+        return Kind.COST_BASIS
+    if column.name.endswith("_currency"):
+        return Kind.CURRENCY
+    if column.type is ColumnType.TIME and column.name.endswith("_at"):
+        return Kind.TIMESTAMP
+    return _KIND_OF_COLUMN.get(column.name, Kind.FIELD)
+
+
+def finding(column: Compared, pair: Pair, records: str, valuation: Valuation) -> Finding:
+    """What a field that breaks means, now that both values are seen.
+
+    Args:
+        records: name of the record type.
+    """
+    left, right = pair.internal.values, pair.external.values
+    internal, external = left.get(column.name), right.get(column.name)
+    kind, subject = column.kind, ""
+    if records == "positions" and column.name == "quantity":
+        if _opposite(internal, external):
+            kind = Kind.SIDE
+    elif records == "orders":
+        if column.name == "filled" and (_overfilled(left) or _overfilled(right)):
+            kind = Kind.OVERFILL
+        elif column.name == "status":
+            if _cancelled_yet_filled(left, right) or _cancelled_yet_filled(right, left):
+                subject = CANCELLED
+    value = valuation.difference(column.name, left, right)
+    return Finding(kind, internal, external, value, subject)
+
+
+def _opposite(internal: Value, external: Value) -> bool:
+    return (
+        isinstance(internal, Decimal)
+        and isinstance(external, Decimal)
+        and ((internal < 0 < external) or (external < 0 < internal))
+    )
+
+
+def _overfilled(order: Mapping[str, Value]) -> bool:
+    filled, quantity = order.get("filled"), order.get("quantity")
+    return isinstance(filled, Decimal) and isinstance(quantity, Decimal) and filled > quantity
+
+
+def _cancelled_yet_filled(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
+    """`one` says cancelled; `other` says filled, or has fills that `one` does not know of."""
+    if one.get("status") != "cancelled":
+        return False
+    known, seen = one.get("filled"), other.get("filled")
+    if other.get("status") == "filled":
+        return True
+    return isinstance(seen, Decimal) and seen > (known if isinstance(known, Decimal) else ZERO)
+
+
+def difference(column: Compared, pair: Pair) -> Difference:
+    """A field that breaks, as it is shown."""
+    internal = pair.internal.values.get(column.name)
+    external = pair.external.values.get(column.name)
+    gap: str | None = None
+    if isinstance(internal, Decimal) and isinstance(external, Decimal):
+        gap = plain(subtract(internal, external))
+    elif isinstance(internal, int) and isinstance(external, int):
+        gap = plain(multiply(Decimal(internal - external), NANO))
+    return Difference(
+        column.name,
+        plain_value(internal, column.type),
+        plain_value(external, column.type),
+        gap,
+    )

@@ -1,0 +1,335 @@
+"""From a candidate to its outcome: the only truth for kinds, fields and severity.
+
+Pure: Decimal only, no clock, no I/O; nothing depends on the ambient decimal context.
+
+Pairs
+  1. A pair is compared on the plan's columns and nothing else. Null equals null; null against a
+     value differs, whatever the tolerance. Numbers are equal by value, texts character by
+     character.
+  2. A tolerance is inclusive. It is the one for the internal record's symbol, else for the
+     external's. Where it cannot apply (ticks of an instrument whose tick is not known, a share
+     of a text), the column is exact.
+  3. Nothing differs: Agrees. Everything that differs is inside its tolerance, and no check
+     fails: WithinTolerance, which names each tolerance used. Otherwise one Break.
+  4. A break lists every field that breaks, in contract order, and no field inside tolerance.
+     Its kind is the first of its findings' kinds in the order of `Kind`.
+  5. A check looks at the internal record and its PnL row. No row, no PnL in it, or a side or
+     formula that the check needs and does not have: no check, no break.
+Singles
+  6. A partner that is there but unreadable makes the record Unknown; so does a side that does
+     not cover it. Only a covered side can lack a record.
+  7. A position or balance of zero equals nothing at all: Flat.
+  8. A record is MISSING on the other side once as_of is after its deadline, and Expected until
+     then. The deadline runs from the record's clock, else from as_of; without a deadline there
+     is no waiting, except that an event later than or at as_of is still Expected. A snapshot of
+     now (its clock is `as_of`) was never in flight, so it waits for nothing.
+  9. A MISSING break is in doubt if its side has quarantined rows of which the key is unreadable.
+Breaks
+  10. The id is that of the anchor record's identity: the internal primary record, else the
+      external one. A pair whose external record would have another id says so in `alias`.
+  11. Severity is the worst over all findings. The value at risk is the largest of theirs.
+  12. Equal candidates give equal breaks: records are sorted by side, role and content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+from tieout.core.calendars import deadline_moment
+from tieout.core.canonical import Layout, break_id, dumps, layout, plain_record
+from tieout.core.checks import FailedCheck, failed_checks
+from tieout.core.compare import Compared, difference, finding, kind_of, tolerance_text, within
+from tieout.core.match.plan import Plan
+from tieout.core.model import (
+    Agrees,
+    Break,
+    BreakRecord,
+    Candidate,
+    Difference,
+    Expected,
+    Flat,
+    Group,
+    Kind,
+    Money,
+    Outcome,
+    Pair,
+    PlainRecord,
+    Record,
+    Role,
+    Side,
+    Single,
+    Unknown,
+    Value,
+    WithinTolerance,
+)
+from tieout.core.rules import Duration, Measure, Rules, Tolerance
+from tieout.core.schema import PNL, RecordType
+from tieout.core.severity import Finding, grade
+from tieout.core.valuation import Instrument, Prices, Valuation
+
+_RANK: Final = {kind: rank for rank, kind in enumerate(Kind)}
+_SIDE_RANK: Final = {side: rank for rank, side in enumerate(Side)}
+_ROLE_RANK: Final = {role: rank for rank, role in enumerate(Role)}
+
+
+# What is constant in a run
+
+
+@dataclass(frozen=True, slots=True)
+class Bearing:
+    """What is known of one side when records of the other are judged.
+
+    Attributes:
+        coverage_gap: why the side cannot say that it lacks a record of the other; None where
+            it can.
+        keyless_quarantined: it has unreadable rows whose key was unreadable as well.
+    """
+
+    coverage_gap: Callable[[Record], str | None] = lambda record: None
+    keyless_quarantined: bool = False
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Everything that judging needs and that stays the same in a run.
+
+    Attributes:
+        as_of: UTC nanoseconds.
+        check_records: by index in `Rules.checks`, the contract of a check's rows, where the
+            source has extra columns.
+    """
+
+    rules: Rules
+    plan: Plan
+    as_of: int
+    sides: Mapping[Side, Bearing] = field(
+        default_factory=lambda: {side: Bearing() for side in Side}
+    )
+    instruments: Mapping[str, Instrument] = field(default_factory=dict)
+    prices: Prices = field(default_factory=Prices)
+    check_records: Mapping[int, RecordType] = field(default_factory=dict)
+
+    @cached_property
+    def records(self) -> RecordType:
+        return self.plan.records
+
+    @cached_property
+    def compared(self) -> tuple[Compared, ...]:
+        """The plan's columns with their kinds and default tolerances."""
+        return tuple(
+            Compared(
+                name,
+                self.records.columns[name].type,
+                kind_of(self.records.name, self.records.columns[name]),
+                self.rules.tolerance(name, None),
+            )
+            for name in self.plan.compared
+        )
+
+    @cached_property
+    def valuation(self) -> Valuation:
+        return Valuation(self.instruments, self.prices, self.as_of)
+
+    @cached_property
+    def _layouts(self) -> dict[tuple[str, ...], Layout]:
+        return {}
+
+    def plain(self, values: Mapping[str, Value]) -> PlainRecord:
+        """A record of either side as canonical text. Few sets of columns occur, many times."""
+        columns = tuple(values)
+        order = self._layouts.get(columns)
+        if order is None:
+            order = self._layouts[columns] = layout(columns, self.records)
+        return plain_record(values, self.records, order)
+
+    def tolerance(self, column: Compared, symbol: str | None) -> Tolerance:
+        if self.rules.overrides:
+            return self.rules.tolerance(column.name, symbol)
+        return column.tolerance
+
+
+# Deciding
+
+
+def decide(candidate: Candidate, bench: Bench) -> Outcome:
+    """What is the matter with a candidate, if anything."""
+    if isinstance(candidate, Pair):
+        return _decide_pair(candidate, bench)
+    if isinstance(candidate, Single):
+        return _decide_single(candidate, bench)
+    return _decide_group(candidate, bench)
+
+
+def _decide_pair(pair: Pair, bench: Bench) -> Outcome:
+    internal, external = pair.internal.values, pair.external.values
+    breaking: list[Compared] = []
+    used: list[tuple[str, str]] = []
+    symbol: str | None = internal.get("symbol") or external.get("symbol")  # type: ignore[assignment]
+    for column in bench.compared:
+        left, right = internal.get(column.name), external.get(column.name)
+        if left == right:
+            continue
+        tolerance = bench.tolerance(column, symbol)
+        tick = bench.valuation.tick(symbol) if tolerance.measure is Measure.TICKS else None
+        if within(tolerance, left, right, tick):
+            used.append((column.name, tolerance_text(tolerance, tick)))
+        else:
+            breaking.append(column)
+    failed = failed_checks(pair, bench.rules.checks, bench.valuation) if pair.checked else ()
+    if breaking or failed:
+        return _pair_break(pair, breaking, failed, bench)
+    if used:
+        return WithinTolerance(pair.internal, pair.external, tuple(used))
+    return Agrees(pair.internal, pair.external)
+
+
+def _decide_single(single: Single, bench: Bench) -> Outcome:
+    side, record = single.side, single.record
+    lacking = bench.sides[side.other]
+    if single.partner_quarantined:
+        return Unknown(side, record, f"its {side.other} partner is unreadable", quarantined=True)
+    if (gap := lacking.coverage_gap(record)) is not None:
+        return Unknown(side, record, gap)
+    if _is_flat(record, bench.records):
+        return Flat(side, record)
+    if not past_deadline(record, bench):
+        return Expected(side, record)
+    kind = Kind.MISSING_EXTERNAL if side is Side.INTERNAL else Kind.MISSING_INTERNAL
+    missing = Finding(kind, value=bench.valuation.whole(record.values), subject=bench.records.name)
+    return _break(
+        bench, [missing], [(side, Role.PRIMARY, record)], doubt=lacking.keyless_quarantined
+    )
+
+
+def _is_flat(record: Record, records: RecordType) -> bool:
+    column = {"positions": "quantity", "balances": "total"}.get(records.name)
+    return column is not None and record.values.get(column) == 0
+
+
+def past_deadline(record: Record, bench: Bench) -> bool:
+    """Whether the other side has had its time to show a partner; see invariant 8."""
+    clock, deadline = bench.records.clock, bench.rules.deadline
+    if clock == "as_of":
+        return True
+    since = record.values.get(clock) if clock is not None else None
+    if isinstance(deadline, Duration):
+        if not isinstance(since, int):
+            return deadline.nanoseconds == 0
+        return bench.as_of > since + deadline.nanoseconds
+    return bench.as_of > deadline_moment(since if isinstance(since, int) else bench.as_of, deadline)
+
+
+def _decide_group(group: Group, bench: Bench) -> Break:
+    return _break(bench, [Finding(group.kind)], list(group.records))
+
+
+# Breaks
+
+
+def _pair_break(
+    pair: Pair, breaking: Sequence[Compared], failed: Sequence[FailedCheck], bench: Bench
+) -> Break:
+    trade, valuation = pair.internal.values, bench.valuation
+    findings = [finding(column, pair, bench.records.name, valuation) for column in breaking]
+    findings += [check.finding(trade, valuation) for check in failed]
+    differences = [difference(column, pair) for column in breaking]
+    differences += [check.difference() for check in failed]
+    return _break(
+        bench,
+        findings,
+        [
+            (Side.INTERNAL, Role.PRIMARY, pair.internal),
+            (Side.EXTERNAL, Role.PRIMARY, pair.external),
+        ],
+        differences=differences,
+        partner=pair.external,
+        members=[
+            plain_record(check.row.values, bench.check_records.get(check.index, PNL))
+            for check in failed
+        ],
+    )
+
+
+def _break(
+    bench: Bench,
+    findings: Sequence[Finding],
+    parts: Sequence[tuple[Side, Role, Record]],
+    *,
+    differences: Sequence[Difference] = (),
+    partner: Record | None = None,
+    members: Sequence[PlainRecord] = (),
+    doubt: bool = False,
+) -> Break:
+    """Put a break together.
+
+    Args:
+        parts: its records. `partner`: the one that the anchor is paired with.
+        members: rows of checks, as text.
+    """
+    records = [
+        (BreakRecord(side, role, bench.plain(record.values)), record)
+        for side, role, record in parts
+    ]
+    if partner is None and len(records) > 1:
+        records.sort(key=lambda part: _order(part[0]))
+    shown = [part for part, _ in records]
+    if members:
+        distinct = {dumps(dict(member)): member for member in members}
+        shown += [BreakRecord(Side.INTERNAL, Role.MEMBER, row) for row in distinct.values()]
+        shown.sort(key=_order)
+    kind = min([each.kind for each in findings], key=_RANK.__getitem__)
+    anchor, anchor_record = records[0]
+    key = bench.plain(anchor_record.identity)
+    duplicate = kind is Kind.DUPLICATE
+    id_ = break_id(bench.rules.name, key, duplicate_on=anchor.side if duplicate else None)
+    return Break(
+        id=id_,
+        reconciliation=bench.rules.name,
+        kind=kind,
+        severity=grade(
+            findings,
+            bench.rules.severity,
+            convert=bench.valuation.convert,
+            reporting_currency=bench.rules.reporting_currency,
+        ),
+        key=key,
+        records=tuple(shown),
+        differences=tuple(differences),
+        doubt=doubt,
+        value=_value_at_risk(findings, bench),
+        alias=_alias(anchor_record, partner, bench) if partner is not None else None,
+        held=tuple((part.side, record) for part, record in records)
+        if bench.records.event and not duplicate
+        else (),
+    )
+
+
+def _order(part: BreakRecord) -> tuple[int, int, str]:
+    return _SIDE_RANK[part.side], _ROLE_RANK[part.role], dumps(dict(part.record))
+
+
+def _alias(anchor: Record, partner: Record, bench: Bench) -> str | None:
+    """The id that a pair's break had while the internal record was missing, if it differs."""
+    if partner.identity == anchor.identity:
+        return None
+    return break_id(bench.rules.name, bench.plain(partner.identity))
+
+
+def _value_at_risk(findings: Sequence[Finding], bench: Bench) -> Money | None:
+    """The largest value, in the reporting currency.
+
+    Without a reporting currency amounts in different currencies cannot be compared: it is the
+    largest of those in the currency of the first finding, by kind, of which the value is known.
+    """
+    ranked = findings if len(findings) == 1 else sorted(findings, key=lambda each: _RANK[each.kind])
+    converted = [
+        bench.valuation.convert(each.value, bench.rules.reporting_currency) for each in ranked
+    ]
+    values = [value for value in converted if value is not None]
+    if len(values) < 2:
+        return values[0] if values else None
+    comparable = [value for value in values if value.currency == values[0].currency]
+    return max(comparable, key=lambda value: value.amount)

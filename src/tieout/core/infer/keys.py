@@ -1,0 +1,194 @@
+"""Which columns pair the records of two samples, and how far the pairs are apart."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from itertools import combinations
+from typing import Final
+
+from tieout.core.infer.proposal import Evidence, KeyCandidate
+from tieout.core.model import Value
+from tieout.core.money import distance, plain
+from tieout.core.rules import Measure, Tolerance
+from tieout.core.schema import ID_COLUMNS, ColumnType, RecordType
+
+Row = Mapping[str, Value]
+Rows = Sequence[Row]
+PairOfRows = tuple[Row, Row]
+
+ENOUGH: Final = 0.5
+"""A key that pairs a smaller share of the records than this is not proposed."""
+
+_EVENT_KEYS: Final = ("symbol", "side", "quantity", "price")
+_WEIGHT: Final = {"timestamp": 0.15, "symbol": 0.1, "side": 0.1, "quantity": 0.3, "amount": 0.3}
+"""What a key without an id loses by lacking a column: the same instrument, side and day twice is
+no rarity."""
+_UNITS: Final = (
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60_000_000_000),
+    ("h", 3600 * 10**9),
+)
+
+
+def candidates(
+    internal: Rows, external: Rows, type_: RecordType, shared: Sequence[str]
+) -> list[KeyCandidate]:
+    """Keys over the columns `shared` by both sides, best first.
+
+    Best is what pairs the most records one to one; of equals an id, then the one with the fewest
+    columns that may differ without the records being others (price, then quantity).
+    """
+    tried = {frozenset(on): on for on in _combinations(type_, shared)}
+    found = [_measure(internal, external, on) for on in tried.values()]
+    return sorted(found, key=lambda each: (-_worth(each, type_), len(each.on), each.on))
+
+
+def choose(found: Sequence[KeyCandidate], type_: RecordType) -> tuple[tuple[str, ...], ...]:
+    """The passes to propose: the best key and, without an id, the same key less its quantity."""
+    best = next((each for each in found if each.matched >= ENOUGH), None)
+    if best is None:
+        return ()
+    passes = [best.on]
+    if type_.event and not set(best.on) & ID_COLUMNS and "quantity" in best.on:
+        passes.append(tuple(name for name in best.on if name != "quantity"))
+    return tuple(passes)
+
+
+def pairs(internal: Rows, external: Rows, passes: Sequence[Sequence[str]]) -> list[PairOfRows]:
+    """The records that are alone with their key on both sides, pass after pass."""
+    left, right, found = list(internal), list(external), list[PairOfRows]()
+    for on in passes:
+        ours, theirs = _by_key(left, on), _by_key(right, on)
+        paired = [key for key, rows in ours.items() if len(rows) == len(theirs.get(key, ())) == 1]
+        found += [(ours[key][0], theirs[key][0]) for key in paired]
+        done = {id(row) for key in paired for row in (ours[key][0], theirs[key][0])}
+        left = [row for row in left if id(row) not in done]
+        right = [row for row in right if id(row) not in done]
+    return found
+
+
+def evidence(matched: Sequence[PairOfRows], type_: RecordType, column: str) -> Evidence:
+    """How the pairs agree in `column`, and the tolerance that would let most of them pass."""
+    kind = type_.columns[column].type
+    both = [(ours[column], theirs[column]) for ours, theirs in matched]
+    if not both:
+        return Evidence(column, 0, 0.0)
+    equal = sum(one == other for one, other in both) / len(both)
+    apart = sorted(
+        _apart(one, other)
+        for one, other in both
+        if one is not None and other is not None and kind in (ColumnType.DECIMAL, ColumnType.TIME)
+    )
+    if equal == 1.0 or not apart or not apart[-1]:
+        return Evidence(column, len(both), equal)
+    bound = _bound(apart, equal)
+    if bound is None:
+        return Evidence(column, len(both), equal)
+    tolerance, text, limit = _tolerance(bound, kind)
+    within = sum(each <= limit for each in apart) / len(both)
+    return Evidence(column, len(both), equal, tolerance, text, within)
+
+
+def overlap(internal: Sequence[Value], external: Sequence[Value]) -> float:
+    """The share of the different values of the poorer side that the other one has too."""
+    ours = {value for value in internal if value is not None}
+    theirs = {value for value in external if value is not None}
+    least = min(len(ours), len(theirs))
+    return len(ours & theirs) / least if least else 0.0
+
+
+def _combinations(type_: RecordType, shared: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Ids alone and with side and symbol; identities; for events without an id, what they say."""
+    have = set(shared)
+    for id_column in sorted(ID_COLUMNS & have):
+        if type_.name != "pnl" or id_column == "trade_id":
+            yield (id_column,)
+            for more in (("side",), ("symbol",), ("symbol", "side")):
+                if set(more) <= have:
+                    yield (id_column, *more)
+    for identity in type_.identities:
+        own = tuple(name for name in identity if name in have and name not in ("account", "venue"))
+        if own and not (type_.event and type_.id_column not in own):
+            yield own
+    if not type_.event:
+        return
+    clocks = [name for name in (type_.clock, "trade_date", "value_date") if name in have]
+    others = [name for name in (*_EVENT_KEYS, "currency", "type", "amount") if name in have]
+    for clock in [*clocks, None]:
+        for size in range(1, len(others) + 1):
+            for some in combinations(others, size):
+                if clock is not None or size >= 3:
+                    yield (clock, *some) if clock else some
+
+
+def _measure(internal: Rows, external: Rows, on: tuple[str, ...]) -> KeyCandidate:
+    ours, theirs = _counts(internal, on), _counts(external, on)
+    matched = sum(1 for key, n in ours.items() if n == 1 and theirs.get(key) == 1)
+    least = min(len(internal), len(external)) or 1
+    return KeyCandidate(
+        on, _alone(ours, len(internal)), _alone(theirs, len(external)), matched / least
+    )
+
+
+def _worth(key: KeyCandidate, type_: RecordType) -> float:
+    """Matched share, less a little for what makes a key fragile or too weak to be believed."""
+    ids = ID_COLUMNS & set(key.on)
+    if ids:
+        return key.matched + 0.1 - 0.02 * (len(key.on) - 1)
+    lacking = [name for name in _WEIGHT if name in type_.columns and name not in key.on]
+    return key.matched - sum(_WEIGHT[name] for name in lacking) - 0.3 * ("price" in key.on)
+
+
+def _counts(rows: Rows, on: Sequence[str]) -> Counter[tuple[Value, ...]]:
+    keys = (tuple(row[name] for name in on) for row in rows)
+    return Counter(key for key in keys if None not in key)
+
+
+def _alone(counts: Counter[tuple[Value, ...]], rows: int) -> float:
+    return sum(1 for n in counts.values() if n == 1) / rows if rows else 0.0
+
+
+def _by_key(rows: Rows, on: Sequence[str]) -> dict[tuple[Value, ...], list[Row]]:
+    grouped: dict[tuple[Value, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        key = tuple(row[name] for name in on)
+        if None not in key:
+            grouped[key].append(row)
+    return grouped
+
+
+def _apart(one: Value, other: Value) -> Decimal:
+    if isinstance(one, Decimal) and isinstance(other, Decimal):
+        return distance(one, other)
+    assert isinstance(one, int) and isinstance(other, int)
+    return Decimal(abs(one - other))
+
+
+def _bound(apart: Sequence[Decimal], equal: float) -> Decimal | None:
+    """A difference that is worth to be called a tolerance: most pairs are inside it."""
+    at = apart[min(len(apart) - 1, int(len(apart) * 0.99))]
+    if at:
+        return at
+    nonzero = [each for each in apart if each]
+    middle = nonzero[len(nonzero) // 2]
+    return middle if equal < 1.0 else None
+
+
+def _tolerance(bound: Decimal, kind: ColumnType) -> tuple[Tolerance, str, Decimal]:
+    """The next round tolerance at or above `bound`: itself, its text in YAML, its amount."""
+    if kind is ColumnType.TIME:
+        unit, size = next((unit for unit in reversed(_UNITS) if bound >= unit[1]), _UNITS[0])
+        count = _round_up(bound / size)
+        count = max(count, Decimal(1))
+        return Tolerance(Measure.WINDOW, count * size), f"{plain(count)}{unit}", count * size
+    amount = _round_up(bound)
+    return Tolerance(Measure.ABSOLUTE, amount), plain(amount), amount
+
+
+def _round_up(number: Decimal) -> Decimal:
+    """The smallest of 1, 2, 5, 10, 20, 50, ... and their tenths that is not below `number`."""
+    step = Decimal(1).scaleb(number.adjusted())
+    return next(step * digit for digit in (1, 2, 5, 10) if step * digit >= number)

@@ -1,0 +1,215 @@
+"""A mapped sample to the settings of its source, and the sample read by them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from tieout.core.infer.columns import Profile, type_columns
+from tieout.core.infer.keys import Row
+from tieout.core.infer.proposal import Sample, SourceProposal
+from tieout.core.infer.values import choice_of, choice_values, read_differently, read_number
+from tieout.core.model import Quarantined
+from tieout.core.read import Physical, Reading
+from tieout.core.schema import ColumnType, RecordType
+
+
+@dataclass(frozen=True)
+class Table:
+    """A sample as records.
+
+    Attributes:
+        present: the canonical columns that it has.
+        unreadable, skipped: how many rows are none.
+    """
+
+    rows: list[Row]
+    present: tuple[str, ...]
+    unreadable: int
+    skipped: int
+
+
+def source_proposal(
+    profile: Profile, columns: Mapping[str, str], type_: RecordType, as_of: str
+) -> SourceProposal:
+    """How to read a source whose columns are mapped."""
+    notes: dict[str, str] = {}
+    constants: dict[str, str] = {}
+    if "as_of" in type_.columns and type_.columns["as_of"].required and "as_of" not in columns:
+        constants["as_of"] = as_of
+        notes["constants"] = "no column says when this was so: state it"
+    for name in _misfits(profile, columns, type_):
+        notes[f"columns.{name}"] = "it holds something else than its name says: rename it"
+    columns = {name: columns[name] for name in type_.columns if name in columns}
+    forms, naive = _forms(profile, columns, type_, notes)
+    source = SourceProposal(
+        name=profile.sample.name,
+        columns=columns,
+        constants=constants,
+        values=_values(profile, columns, type_),
+        forms=forms,
+        numbers=profile.style,
+        timezone="UTC" if naive else None,
+        signed=_signed(profile, columns, type_),
+        floats=_floats(profile, columns),
+        notes=notes,
+    )
+    if naive:
+        notes["timezone"] = "the times carry no zone: check that this is theirs"
+    if source.signed:
+        notes["quantity_sign"] = "negative quantities are sells"
+    if profile.rival is not None:
+        texts = [text for name in columns.values() for text in profile.texts[name]]
+        example = read_differently(texts, profile.style, profile.rival)
+        if example is not None:
+            notes["numbers"] = f"ambiguous: {example!r} may be read in two ways"
+    if (fee := columns.get("fee", columns.get("commission"))) is not None:
+        if _any_negative(profile, fee):
+            notes["columns.fee"] = "fees are negative here; Tieout counts a cost as positive"
+    return replace(source, skip=_skip(source, profile, type_))
+
+
+def _misfits(profile: Profile, columns: Mapping[str, str], type_: RecordType) -> list[str]:
+    """Columns that have a canonical name by chance, and nothing of the kind in them."""
+    return [
+        canonical
+        for canonical, name in columns.items()
+        if canonical == name
+        and not type_.columns[canonical].required
+        and profile.texts[name]
+        and profile.fit(name, type_.columns[canonical]) == 0.0
+    ]
+
+
+def variants(source: SourceProposal, profile: Profile) -> list[SourceProposal]:
+    """`source`, and the other ways to read it where its cells do not decide."""
+    rivals = {
+        canonical: form.rival
+        for canonical in source.forms
+        if (form := profile.time(source.columns[canonical])) is not None and form.rival is not None
+    }
+    options = [source]
+    if rivals:
+        notes = dict(source.notes)
+        for canonical, rival in rivals.items():
+            notes[f"formats.{canonical}"] = f"ambiguous: {source.forms[canonical]} reads as well"
+            options.append(replace(source, forms={**source.forms, canonical: rival}, notes=notes))
+    if profile.rival is not None and "numbers" in source.notes:
+        options += [replace(option, numbers=profile.rival) for option in list(options)]
+    return options
+
+
+def read(source: SourceProposal, sample: Sample, type_: RecordType) -> Table:
+    """The sample as a run would read it."""
+    bound = _reading(source, type_).bind(sample.header, sample.types)
+    rows: list[Row] = []
+    unreadable = skipped = 0
+    for number, cells in enumerate(sample.rows, start=1):
+        if not bound.wanted(cells):
+            skipped += 1
+            continue
+        values = bound.read(cells, place=sample.name, row=number)
+        if isinstance(values, Quarantined):
+            unreadable += 1
+        else:
+            rows.append(values)
+    return Table(rows, bound.present, unreadable, skipped)
+
+
+def _reading(source: SourceProposal, type_: RecordType) -> Reading:
+    return Reading(
+        source=source.name,
+        records=type_,
+        columns=source.columns,
+        constants=source.constants,
+        values=source.values,
+        timezone=source.timezone,
+        forms=source.forms,
+        numbers=source.numbers,
+        signed=source.signed,
+        floats=source.floats,
+        skip={name: frozenset(values) for name, values in source.skip.items()},
+    )
+
+
+def _forms(
+    profile: Profile, columns: Mapping[str, str], type_: RecordType, notes: dict[str, str]
+) -> tuple[dict[str, str], bool]:
+    """Canonical column to the form of its times, and whether any lacks a zone."""
+    forms: dict[str, str] = {}
+    naive = False
+    for canonical, name in columns.items():
+        if type_.columns[canonical].type not in (ColumnType.TIME, ColumnType.DATE):
+            continue
+        form = profile.time(name)
+        if form is None:
+            continue
+        if form.form != "iso":
+            forms[canonical] = form.form
+        naive = naive or (form.naive and type_.columns[canonical].type is ColumnType.TIME)
+        if form.rival is not None:
+            notes[f"formats.{canonical}"] = f"ambiguous: {form.rival} reads these dates as well"
+        elif form.date_only and type_.columns[canonical].type is ColumnType.TIME:
+            notes[f"columns.{canonical}"] = "dates only, taken for midnight"
+    return forms, naive
+
+
+def _values(
+    profile: Profile, columns: Mapping[str, str], type_: RecordType
+) -> dict[str, dict[str, str]]:
+    mapped = {
+        canonical: choice_values(type_.columns[canonical], profile.texts[name])
+        for canonical, name in columns.items()
+        if type_.columns[canonical].choices
+    }
+    return {canonical: values for canonical, values in mapped.items() if values}
+
+
+def _signed(profile: Profile, columns: Mapping[str, str], type_: RecordType) -> bool:
+    return type_.name in ("trades", "orders") and _any_negative(profile, columns["quantity"])
+
+
+def _any_negative(profile: Profile, name: str) -> bool:
+    numbers = (read_number(text, profile.style) for text in profile.texts[name])
+    return any(number is not None and number < 0 for number in numbers)
+
+
+def _floats(profile: Profile, columns: Mapping[str, str]) -> str:
+    types = profile.sample.types
+    if types is None:
+        return "refuse"
+    used = {types[profile.sample.header.index(name)] for name in columns.values()}
+    return "shortest" if Physical.FLOAT in used else "refuse"
+
+
+def _skip(
+    source: SourceProposal, profile: Profile, type_: RecordType
+) -> dict[str, tuple[str, ...]]:
+    """Values of a type-like column under which no row is such a record: deposits, dividends.
+
+    What is skipped is named, and not what is kept: a new kind of row is then quarantined and
+    seen, where a list of the wanted kinds would drop it.
+    """
+    sample = profile.sample
+    if "side" in source.columns:
+        name = source.columns["side"]
+        texts = {(row[sample.header.index(name)] or "").strip() for row in sample.rows}
+        others = sorted(text for text in texts if text and choice_of(type_.columns["side"], text) is None)
+        return {name: tuple(others)} if others else {}
+    bound = _reading(source, type_).bind(sample.header, sample.types)
+    good = [
+        not isinstance(bound.read(cells, place=sample.name, row=1), Quarantined)
+        for cells in sample.rows
+    ]
+    if all(good) or not any(good):
+        return {}
+    for name in type_columns(sample.header):
+        at = sample.header.index(name)
+        kinds = Counter((row[at] or "").strip() for row in sample.rows)
+        kept = {
+            (row[at] or "").strip() for row, fine in zip(sample.rows, good, strict=True) if fine
+        }
+        if len(kinds) <= 60 and kept and (others := sorted(set(kinds) - kept - {""})):
+            return {name: tuple(others)}
+    return {}

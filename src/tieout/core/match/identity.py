@@ -1,0 +1,131 @@
+"""Stage A of matching: what is the same record twice inside one source."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from tieout.core.canonical import derived_id, dumps, plain_record
+from tieout.core.model import Kind, Record, Role, Side, Value
+from tieout.core.schema import RecordType
+
+GroupRecords = tuple[tuple[Side, Role, Record], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """A side after stage A.
+
+    Attributes:
+        free: the records that go on to matching.
+        duplicates: one group an identity, the record that went on as primary.
+        conflicts: one group an identity; none of its records went on.
+    """
+
+    free: list[Record]
+    duplicates: list[GroupRecords]
+    conflicts: list[GroupRecords]
+
+
+def identify(
+    rows: Iterable[Record], identity: Sequence[str], records: RecordType
+) -> list[Record]:
+    """`rows` with their identity filled in; ids that are missing are derived from content.
+
+    Records that come with an identity (carried ones) keep it. All rows of equal content must be
+    given together, for they are told apart by counting.
+    """
+    seen: Counter[str] = Counter()
+    id_column = records.id_column
+    identified = []
+    for record in rows:
+        if record.identity:
+            identified.append(record)
+            continue
+        own: dict[str, Value] = {name: record.values.get(name) for name in identity}
+        if id_column is not None and id_column in own and own[id_column] is None:
+            plain = plain_record(record.values, records)
+            content = dumps(plain)
+            own[id_column] = derived_id(plain, seen[content])
+            seen[content] += 1
+        identified.append(replace(record, identity=own))
+    return identified
+
+
+def settle_identities(side: Side, rows: Sequence[Record], records: RecordType) -> Identified:
+    """Drop what is superseded, fold identical copies, set conflicts aside.
+
+    Args:
+        rows: identified records. Their order does not matter.
+    """
+    alive = _without_superseded(rows)
+    by_identity: defaultdict[tuple[Value, ...], list[Record]] = defaultdict(list)
+    for record in alive:
+        by_identity[tuple(record.identity.values())].append(record)
+    free: list[Record] = []
+    duplicates: list[GroupRecords] = []
+    conflicts: list[GroupRecords] = []
+    for same in by_identity.values():
+        if len(same) == 1:
+            free.append(same[0])
+            continue
+        winners = _latest(same)
+        contents = {_content(record, records) for record in winners}
+        if len(contents) > 1:
+            conflicts.append(tuple((side, Role.CANDIDATE, record) for record in winners))
+            continue
+        winners.sort(key=_place)
+        free.append(winners[0])
+        if len(winners) > 1:
+            copies = ((side, Role.DUPLICATE, record) for record in winners[1:])
+            duplicates.append(((side, Role.PRIMARY, winners[0]), *copies))
+    return Identified(free, duplicates, conflicts)
+
+
+def _without_superseded(rows: Sequence[Record]) -> list[Record]:
+    """The rows that no other row replaces, busts and what they busted left out."""
+    replaced: defaultdict[tuple[Value, ...], set[int]] = defaultdict(set)
+    for record in rows:
+        if (target := record.values.get("supersedes")) is not None:
+            replaced[_named(record, target)].add(id(record))
+    return [
+        record
+        for record in rows
+        if not _is_effective_bust(record)
+        and not replaced.get(_named(record, record.values.get("trade_id")), set()) - {id(record)}
+    ]
+
+
+def _named(record: Record, trade_id: Value) -> tuple[Value, ...]:
+    return (trade_id, record.values.get("account"), record.values.get("venue"))
+
+
+def _is_effective_bust(record: Record) -> bool:
+    values = record.values
+    return values.get("exec_type") == "bust" and values.get("supersedes") is not None
+
+
+def _latest(same: Sequence[Record]) -> list[Record]:
+    """The records with the highest version; where no version differs, the highest sequence."""
+    for column in ("version", "sequence"):
+        ranks = [_rank(record, column) for record in same]
+        if len(set(ranks)) > 1:
+            highest = max(ranks)
+            return [record for record, rank in zip(same, ranks, strict=True) if rank == highest]
+    return list(same)
+
+
+def _rank(record: Record, column: str) -> tuple[bool, Decimal]:
+    value = record.values.get(column)
+    return (value is not None, value if isinstance(value, Decimal) else Decimal(0))
+
+
+def _content(record: Record, records: RecordType) -> str:
+    return dumps(plain_record(record.values, records))
+
+
+def _place(record: Record) -> tuple[bool, int]:
+    """New records before carried ones, then by row."""
+    return (record.row is None, record.row or 0)
