@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from tieout.core.lifecycle import KnownBreak, OpenItem, Transition
-from tieout.core.model import Candidate, Quarantined, RunStatus, Side
+from tieout.core.model import Break, Candidate, Quarantined, RunStatus, Side
 from tieout.core.read import Reading
 from tieout.core.rules import Rules
 from tieout.core.scan import Coverage, InputFile, Scan
@@ -101,6 +101,8 @@ class SideFacts:
         missing_symbols: of those that the controls require, the ones that were not there.
         outside_window: records outside the controls' window.
         columns: the canonical columns that the source has. `identity`: its identity columns.
+        skipped: rows that `only` and `skip` left out.
+        unreadable: carried unreadable items that the source has not sent again.
     """
 
     rows: int
@@ -112,6 +114,8 @@ class SideFacts:
     outside_window: int = 0
     columns: Sequence[str] = ()
     identity: Sequence[str] = ()
+    skipped: int = 0
+    unreadable: Sequence[OpenItem] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +158,8 @@ class Engine(Protocol):
     little. Two engines give the same multiset of breaks, counts and facts for the same task.
     """
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def match(self, task: MatchTask) -> AbstractContextManager[Matching]:
         """Raises SourceError where a side cannot be read."""
@@ -291,6 +296,18 @@ class BreakFilter:
     """Least severity, as its number."""
     run_id: str | None = None
     id_prefix: str | None = None
+
+
+class Spool(Protocol):
+    """Keeps the breaks of a run until they can be settled in the order of their ids."""
+
+    def add(self, brk: Break) -> None: ...
+
+    def __iter__(self) -> Iterator[Break]:
+        """All of them, sorted by id; a new iterator each time."""
+        ...
+
+    def __len__(self) -> int: ...
 
 
 class StoreView(Protocol):

@@ -1,0 +1,56 @@
+"""The command line. Data on stdout, everything else on stderr; exit codes are a contract.
+
+0 clean, 1 breaks at or above `--fail-on`, 2 usage, configuration or source failure,
+3 incomplete, 130 interrupted. Over several reconciliations 2, then 3, then 1, then 0 wins.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from tieout.cli.app import app
+from tieout.cli.console import end_output, say_error
+from tieout.errors import TieoutError
+
+GLOBAL = ("--quiet", "-q", "--debug")
+"""Options that may stand anywhere on the command line."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its code.
+
+    Args:
+        arguments: without the program's name; those of the process where None.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    until = given.index("--") if "--" in given else len(given)
+    first = [each for each in given[:until] if each in GLOBAL]
+    rest = [each for each in given[:until] if each not in GLOBAL] + given[until:]
+    sys.exit(_run([*first, *rest], debug="--debug" in first))
+
+
+def _run(arguments: list[str], *, debug: bool) -> int:
+    try:
+        app(args=arguments, prog_name="tieout", standalone_mode=True)
+    except SystemExit as done:
+        code = done.code if isinstance(done.code, int) else 2
+    except TieoutError as error:
+        if debug:
+            raise
+        say_error(str(error))
+        code = 2
+    except KeyboardInterrupt:
+        say_error("interrupted")
+        code = 130
+    except Exception as error:
+        if debug:
+            raise
+        what = " ".join(str(error).split())
+        say_error(
+            f"unexpected {type(error).__name__}: {what}\n"
+            "  hint: this is a fault of Tieout; run it again with --debug and report what it prints"
+        )
+        code = 2
+    end_output()
+    return code

@@ -101,13 +101,16 @@ def digest(*parts: str) -> str:
     return hashlib.sha256(b"".join(b"%d:%b" % (len(each), each) for each in encoded)).hexdigest()
 
 
-def break_id(reconciliation: str, anchor: PlainRecord, *, duplicate_on: Side | None = None) -> str:
-    """The id of a break: the reconciliation and its anchor record's identity.
+def break_id(
+    reconciliation: str, anchor: PlainRecord, side: Side, *, duplicate: bool = False
+) -> str:
+    """The id of a break: the reconciliation and its anchor record's side and identity.
 
-    A DUPLICATE lives beside the break of the record that it repeats, so it has an id of its own,
-    by side.
+    The side is part of it, since two records of one identity may fail to meet, where the passes
+    go by other columns. A DUPLICATE lives beside the break of the record that it repeats, so it
+    has an id of its own.
     """
-    space = f"duplicate:{duplicate_on}" if duplicate_on else "break"
+    space = f"{'duplicate' if duplicate else 'break'}:{side.value}"
     return digest("tieout", space, reconciliation, dumps(dict(anchor)))[:ID_LENGTH]
 
 

@@ -26,7 +26,7 @@ Singles
   9. A MISSING break is in doubt if its side has quarantined rows of which the key is unreadable.
 Breaks
   10. The id is that of the anchor record's identity: the internal primary record, else the
-      external one. A pair whose external record would have another id says so in `alias`.
+      external one. A pair says in `alias` what id it had while its internal record was missing.
   11. Severity is the worst over all findings. The value at risk is the largest of theirs.
   12. Equal candidates give equal breaks: records are sorted by side, role and content.
 """
@@ -284,7 +284,7 @@ def _break(
     anchor, anchor_record = records[0]
     key = bench.plain(anchor_record.identity)
     duplicate = kind is Kind.DUPLICATE
-    id_ = break_id(bench.rules.name, key, duplicate_on=anchor.side if duplicate else None)
+    id_ = break_id(bench.rules.name, key, anchor.side, duplicate=duplicate)
     return Break(
         id=id_,
         reconciliation=bench.rules.name,
@@ -300,7 +300,7 @@ def _break(
         differences=tuple(differences),
         doubt=doubt,
         value=_value_at_risk(findings, bench),
-        alias=_alias(anchor_record, partner, bench) if partner is not None else None,
+        alias=_alias(partner, bench) if partner is not None else None,
         held=tuple((part.side, record) for part, record in records)
         if bench.records.event and not duplicate
         else (),
@@ -311,11 +311,9 @@ def _order(part: BreakRecord) -> tuple[int, int, str]:
     return _SIDE_RANK[part.side], _ROLE_RANK[part.role], dumps(dict(part.record))
 
 
-def _alias(anchor: Record, partner: Record, bench: Bench) -> str | None:
-    """The id that a pair's break had while the internal record was missing, if it differs."""
-    if partner.identity == anchor.identity:
-        return None
-    return break_id(bench.rules.name, bench.plain(partner.identity))
+def _alias(partner: Record, bench: Bench) -> str:
+    """The id that a pair's break had while its internal record was missing."""
+    return break_id(bench.rules.name, bench.plain(partner.identity), Side.EXTERNAL)
 
 
 def _value_at_risk(findings: Sequence[Finding], bench: Bench) -> Money | None:

@@ -49,6 +49,8 @@ def exact(value: Decimal | int | str) -> Decimal:
         number = Decimal(value)
     except InvalidOperation:
         raise ValueError(f"{value!r} is not a number") from None
+    if isinstance(value, str) and "_" in value:
+        raise ValueError(f"{value!r} is not a number; write it without underscores")
     if not number.is_finite():
         raise ValueError(f"{value!r} is not a finite number")
     return number

@@ -97,7 +97,8 @@ def _beyond_share(left: nw.Expr, right: nw.Expr, share: Decimal) -> nw.Expr:
     clipped = nw.min_horizontal(difference, nw.lit(Decimal(difference_limit)))
     whole = nw.max_horizontal(left.abs(), right.abs())
     part = nw.min_horizontal(whole, nw.lit(Decimal(whole_limit)))
-    return (difference > nw.lit(Decimal(difference_limit))) | (clipped * scale > part * numerator)
+    beyond: nw.Expr = clipped * scale > part * numerator
+    return (difference > nw.lit(Decimal(difference_limit))) | beyond
 
 
 def _check_may_break(check: Check, index: int, *, multipliers: bool) -> nw.Expr:

@@ -137,6 +137,13 @@ class Reading:
         sign = self._index(self.sign.column, header, "sign") if self.sign else None
         return BoundReading(self, tuple(header), columns, tests, sign)
 
+    def present(self, columns: Sequence[str]) -> BoundReading:
+        """A binding for which only the canonical columns count: which of them are there."""
+        bound = tuple(
+            BoundColumn(self.records.columns[name], None, Physical.TEXT, None) for name in columns
+        )
+        return BoundReading(self, (), bound)
+
     def _bind_column(
         self, column: Column, header: Sequence[str], physical: Sequence[Physical]
     ) -> BoundColumn | None:
@@ -333,7 +340,9 @@ class BoundReading:
                 fault = fault or (name, str(why))
             else:
                 values[name] = value
-        fault = fault or self._apply_sign(values, cells)
+        if (sign_fault := self._apply_sign(values, cells)) is not None:
+            values.pop(sign_fault[0], None)
+            fault = fault or sign_fault
         if fault is None:
             return values
         field_name, reason = fault
@@ -361,7 +370,10 @@ class BoundReading:
             return self._sign_from_column(values, cells[self.sign])
         if self.reading.signed:
             side = "sell" if negative else "buy"
-            if values.get("side") not in (None, side):
+            stated = values.get("side")
+            if not quantity and stated is not None:  # zero has no sign to contradict the side
+                side = str(stated)
+            if stated not in (None, side):
                 return "side", f"it is {values['side']}, but the quantity is {quantity}"
             values["side"] = side
             values["quantity"] = quantity.copy_abs()  # type: ignore[union-attr]
@@ -381,6 +393,8 @@ class BoundReading:
         quantity = values[name]
         if word not in sign.negative | sign.positive:
             return name, f"its sign is in {sign.column!r}, which says {cell!r}"
+        if quantity < 0 and word in sign.positive:  # type: ignore[operator]
+            return name, f"{quantity} is negative, but {sign.column!r} says {cell!r}"
         magnitude = quantity.copy_abs()  # type: ignore[union-attr]
         values[name] = magnitude.copy_negate() if word in sign.negative and magnitude else magnitude
         return None

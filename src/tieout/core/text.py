@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from tieout.core.money import LIMIT, SCALE, decimals
+from tieout.core.money import LIMIT, SCALE, decimals, multiply
 
 NS: Final = 1_000_000_000
 EPOCH_UNITS: Final = {"s": NS, "ms": 1_000_000, "us": 1_000, "ns": 1}
@@ -21,7 +21,7 @@ _NUMBER: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:[eE]([+-]?\d{1,3}))?", re.
 _ISO: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)"
     r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?)?"
-    r"\s?(Z|z|UTC|[+-]\d\d(?::?\d\d)?)?",
+    r"\s?(Z|z|UTC|[+-](?:[01]\d|2[0-3])(?::?[0-5]\d)?)?",
     re.ASCII,
 )
 # Half of what 64 bits hold, so that the difference of two times still fits.
@@ -75,12 +75,14 @@ def _unwrap(text: str) -> tuple[str, bool]:
         body, negative = body[1:-1].strip(), True
     elif body.endswith("-"):
         body, negative = body[:-1].rstrip(), True
-    for _ in range(2):
-        if body[:1] in ("+", "-") and not negative:
-            negative, body = body[0] == "-", body[1:].lstrip()
-        if body[:1] and body[0] in _CURRENCY:
-            body = body[1:].lstrip()
-    if body[-1:] and body[-1] in _CURRENCY:
+    signed = negative
+    priced = False
+    for _ in range(2):  # "-$5" and "$-5", but one sign and one currency at most
+        if body[:1] in ("+", "-") and not signed:
+            signed, negative, body = True, body[0] == "-", body[1:].lstrip()
+        if body[:1] and body[0] in _CURRENCY and not priced:
+            priced, body = True, body[1:].lstrip()
+    if body[-1:] and body[-1] in _CURRENCY and not priced:
         body = body[:-1].rstrip()
     return body, negative
 
@@ -150,8 +152,8 @@ def parse_time(text: str, form: str, zone: ZoneInfo | None) -> int:
 
 def _parse_epoch(text: str, unit: int) -> int:
     number = parse_decimal(text, NumberStyle())
-    nanoseconds = number * unit
-    if nanoseconds != nanoseconds.to_integral_value():
+    nanoseconds = multiply(number, Decimal(unit))
+    if decimals(nanoseconds):
         raise Unreadable(f"{text!r} has digits below a nanosecond")
     return int(nanoseconds)
 
@@ -172,8 +174,11 @@ def _offset(naive: datetime, offset: str) -> int:
 
 
 def _to_utc(moment: datetime, zone: ZoneInfo | None, text: str) -> int:
-    if moment.tzinfo is not None:
-        utc = moment.astimezone(UTC).replace(tzinfo=None)
+    if (own := moment.utcoffset()) is not None:
+        try:
+            utc = moment.replace(tzinfo=None) - own
+        except OverflowError:
+            raise Unreadable(f"{text!r} is outside the years 1824 to 2115") from None
         return _seconds(utc) * NS + utc.microsecond * 1000
     if zone is None:
         raise Unreadable(f"{text!r} has no time zone; state the source's `timezone`")

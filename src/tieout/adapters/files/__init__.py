@@ -1,0 +1,1 @@
+"""Sources that are files: delimited text, Parquet, JSON, NDJSON, XLSX; plain, gzip or zstd."""

@@ -11,6 +11,7 @@ from tieout.core.infer.proposal import (
     KeyCandidate,
     Proposal,
     Sample,
+    SampledFile,
     SourceProposal,
     percent,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "KeyCandidate",
     "Proposal",
     "Sample",
+    "SampledFile",
     "SourceProposal",
     "header_at",
     "percent",

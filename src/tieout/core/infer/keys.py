@@ -19,7 +19,7 @@ Rows = Sequence[Row]
 PairOfRows = tuple[Row, Row]
 
 ENOUGH: Final = 0.5
-"""A key that pairs a smaller share of the records than this is not proposed."""
+"""A key that pairs a smaller share of the records than this is doubtful."""
 
 _EVENT_KEYS: Final = ("symbol", "side", "quantity", "price")
 _WEIGHT: Final = {"timestamp": 0.15, "symbol": 0.1, "side": 0.1, "quantity": 0.3, "amount": 0.3}
@@ -47,10 +47,13 @@ def candidates(
 
 
 def choose(found: Sequence[KeyCandidate], type_: RecordType) -> tuple[tuple[str, ...], ...]:
-    """The passes to propose: the best key and, without an id, the same key less its quantity."""
-    best = next((each for each in found if each.matched >= ENOUGH), None)
-    if best is None:
+    """The passes to propose: the best key and, without an id, the same key less its quantity.
+
+    A weak one (`matched` below ENOUGH) is proposed too: a person sees its percentage.
+    """
+    if not found:
         return ()
+    best = found[0]
     passes = [best.on]
     if type_.event and not set(best.on) & ID_COLUMNS and "quantity" in best.on:
         passes.append(tuple(name for name in best.on if name != "quantity"))

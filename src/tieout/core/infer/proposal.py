@@ -28,6 +28,23 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class SampledFile:
+    """A sample, and what had to be known to take it from its file.
+
+    Attributes:
+        encoding, delimiter: None where a run finds them out by itself.
+        skip_rows: lines before the header.
+        whole: the sample is all of the file.
+    """
+
+    sample: Sample
+    encoding: str | None = None
+    delimiter: str | None = None
+    skip_rows: int = 0
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class SourceProposal:
     """How one source is proposed to be read; the fields are those of `core.read.Reading`.
 

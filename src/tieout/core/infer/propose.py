@@ -8,7 +8,7 @@ from itertools import product
 from typing import Final
 
 from tieout.core.infer.columns import LEAST, Profile, map_columns, side_column
-from tieout.core.infer.keys import Rows, candidates, choose, evidence, overlap, pairs
+from tieout.core.infer.keys import ENOUGH, Rows, candidates, choose, evidence, overlap, pairs
 from tieout.core.infer.names import name_score
 from tieout.core.infer.proposal import KeyCandidate, Proposal, Sample, SourceProposal, percent
 from tieout.core.infer.source import Table, read, source_proposal, variants
@@ -73,6 +73,11 @@ def propose(
     shared = [name for name in type_.columns if name in left.present and name in right.present]
     keys = candidates(left.rows, right_rows, type_, shared)
     passes = choose(keys, type_)
+    if not passes:
+        raise UsageError(
+            f"no common columns could pair the {type_.name} of {internal.name} and {external.name}",
+            hint="map an id, or what tells records apart, in a configuration by hand",
+        )
     matched = pairs(left.rows, right_rows, passes)
     compared = [
         name
@@ -322,14 +327,16 @@ def _told_apart(keys: Sequence[KeyCandidate]) -> list[KeyCandidate]:
 def _remarks(
     ours: Rows, theirs: Rows, passes: Sequence[Sequence[str]], keys: Sequence[KeyCandidate]
 ) -> list[str]:
-    if passes:
-        if set(passes[0]) & ID_COLUMNS:
-            return []
-        return [
-            "no common id: records are paired by what they say, so two equal ones are AMBIGUOUS"
-        ]
     if not ours or not theirs:
-        return ["one of the samples has no readable record"]
-    best = percent(max((key.matched for key in keys), default=0.0))
-    why = "the files may be of different days, or ids and symbols need a mapping"
-    return [f"no key pairs most of the records (the best {best}): {why}"]
+        return ["one of the samples has no readable record: correct the mapping first"]
+    remarks = []
+    if keys[0].matched < ENOUGH:
+        remarks.append(
+            f"the best key pairs only {percent(keys[0].matched)} of the samples' records:"
+            " they may be of different days, or ids and symbols need a mapping"
+        )
+    if not set(passes[0]) & ID_COLUMNS:
+        remarks.append(
+            "no common id: records are paired by what they say, so equal ones are AMBIGUOUS"
+        )
+    return remarks

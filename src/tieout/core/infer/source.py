@@ -195,7 +195,9 @@ def _skip(
     if "side" in source.columns:
         name = source.columns["side"]
         texts = {(row[sample.header.index(name)] or "").strip() for row in sample.rows}
-        others = sorted(text for text in texts if text and choice_of(type_.columns["side"], text) is None)
+        others = sorted(
+            text for text in texts if text and choice_of(type_.columns["side"], text) is None
+        )
         return {name: tuple(others)} if others else {}
     bound = _reading(source, type_).bind(sample.header, sample.types)
     good = [

@@ -26,7 +26,9 @@ from tieout.core.lifecycle import OpenItem
 from tieout.core.match.identity import identify
 from tieout.core.match.keyed import match_records
 from tieout.core.match.plan import Plan, plan
-from tieout.core.model import Candidate, Pair, Record, Side, Value
+from tieout.core.model import Candidate, Pair, Quarantined, Record, Side, Value
+from tieout.core.read import Reading
+from tieout.core.scan import Scan
 from tieout.errors import EngineError
 from tieout.ports import Matching, MatchTask, SideFacts, SideTask
 
@@ -61,6 +63,18 @@ class DuckDBEngine:
             con.close()
             shutil.rmtree(spill, ignore_errors=True)
 
+    def read(self, scan: Scan, reading: Reading) -> tuple[list[Record], list[Quarantined]]:
+        """A small source, whole: its records, identified, and what could not be read."""
+        con = duckdb.connect(":memory:", config={"TimeZone": "UTC"})
+        try:
+            staged = stage(con, "internal", scan, reading)
+            resolve_doubts(staged)
+            table = con.sql(f"{side_sql(staged, sure=True)} ORDER BY row").to_arrow_table()
+            rows = residue.to_records(table, staged.columns)
+            return identify(rows, staged.bound.identity, reading.records), staged.quarantined
+        finally:
+            con.close()
+
     def _config(self, spill: str) -> dict[str, str | bool | int | float | list[str]]:
         config: dict[str, str | bool | int | float | list[str]] = {
             "temp_directory": spill,
@@ -91,6 +105,7 @@ class _SideState:
     loose: list[Record] = field(default_factory=list)
     blocked: list[dict[str, Value]] = field(default_factory=list)
     after_cut: list[OpenItem] = field(default_factory=list)
+    unreadable: list[OpenItem] = field(default_factory=list)
 
 
 class _Match:
@@ -180,6 +195,7 @@ class _Match:
             when = item.record.values.get(clock) if clock else None
             if item.unreadable:
                 side.blocked.append(dict(item.record.values))
+                side.unreadable.append(item)
             elif cut is not None and isinstance(when, int) and when > cut:
                 side.after_cut.append(item)
             else:
@@ -242,6 +258,8 @@ class _Match:
             outside_window=facts.outside_window(self._con, staged, controls),
             columns=staged.columns,
             identity=staged.bound.identity,
+            skipped=staged.rows - side.rows - len(staged.quarantined),
+            unreadable=tuple(side.unreadable),
         )
 
     def _candidates(self, joined: Joined) -> Iterator[Candidate]:

@@ -251,7 +251,7 @@ def _stage_texts(
 ) -> Staged:
     """Texts -> one typed table; doubtful rows are read exactly and taken out of it."""
     bound = reading.bind(header)
-    sql = cells(bound, names, ["VARCHAR"] * len(names))
+    sql = cells(bound, names, ["VARCHAR"] * len(names), trimmed=True)
     state = _state(sql, unwanted(bound, names))
     columns = "".join(f", {cell.value} AS {name(column)}" for column, cell in sql.items())
     kept = "".join(f", {name(column)}" for column in sql) + (", place, number, line" * placed)
@@ -276,6 +276,8 @@ def _stage_texts(
 
 def _place(scan: Scan) -> str:
     rows = scan.rows
+    if isinstance(rows, DelimitedFiles) and rows.names:
+        return rows.names[0]
     if isinstance(rows, ParquetFiles | DelimitedFiles) and len(rows.paths) == 1:
         return rows.paths[0]
     return scan.source

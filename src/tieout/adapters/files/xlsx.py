@@ -1,0 +1,220 @@
+"""XLSX sheets. Numbers are binary floats there: they are read as their shortest decimals."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from xml.etree.ElementTree import ParseError, fromstring, iterparse
+
+from tieout.adapters.cells import cell_text, refuse_float, text_row
+from tieout.adapters.files.header import check_names
+from tieout.adapters.files.locate import StoredFile
+from tieout.adapters.files.settings import FileSettings
+from tieout.core.scan import BadRow, Batches, TextRow
+from tieout.errors import SourceError
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineSheet
+
+_BATCH: Final = 1_000
+_CELL: Final = re.compile(r"([A-Z]+)([0-9]+)")
+
+
+def xlsx_batches(
+    files: Sequence[StoredFile], settings: FileSettings
+) -> tuple[Batches, tuple[str, ...]]:
+    """The rows of one sheet of each file, and the names of files without any.
+
+    `row` counts the records of all files; `line` is the row's number in its sheet.
+
+    Raises:
+        SourceError: a file is cut, encrypted or no XLSX, has no such sheet or no header, or the
+            headers differ.
+    """
+    sheets = [_Sheet(file, settings) for file in files]
+    columns = sheets[0].columns
+    for sheet in sheets[1:]:
+        if sheet.columns != columns:
+            differing = sorted(set(columns) ^ set(sheet.columns)) or "their order"
+            raise SourceError(
+                f"{files[0].name} and {sheet.place} have other columns: {differing}",
+                where=settings.name,
+                hint="files of one source have the same columns in the same order",
+            )
+    empty = tuple(sheet.place for sheet in sheets if next(sheet.records(), None) is None)
+    return Batches(columns, lambda: _batches(sheets)), empty
+
+
+def _batches(sheets: Sequence[_Sheet]) -> Iterator[list[TextRow | BadRow]]:
+    rows: list[TextRow | BadRow] = []
+    number = 0
+    for sheet in sheets:
+        for line, values in sheet.records():
+            number += 1
+            rows.append(sheet.row(values, number, line))
+            if len(rows) >= _BATCH:
+                yield rows
+                rows = []
+    if rows:
+        yield rows
+
+
+class _Sheet:
+    """One sheet of one file.
+
+    Attributes:
+        place: how a person finds it: file and sheet.
+        columns: the checked header.
+    """
+
+    def __init__(self, file: StoredFile, settings: FileSettings) -> None:
+        self._settings = settings
+        self._sheet, self._errors = _open(file, settings)
+        self.place = f"{file.name}, sheet {self._sheet.name!r}"
+        self._offset = self._sheet.start[1] if self._sheet.start else 0
+        self._first = settings.skip_rows + 1
+        self.columns = settings.names or self._header()
+
+    def _header(self) -> tuple[str, ...]:
+        line, values = next(self._filled(), (0, ()))
+        if not line:
+            raise SourceError(
+                f"{self.place} is empty: it has not even a header",
+                where=self._settings.name,
+                hint="choose another `sheet`, or correct `skip_rows`",
+            )
+        self._first = line + 1
+        names = [cell_text(value) for value in values]
+        while names and not (names[-1] or "").strip():
+            names.pop()
+        return check_names(names, f"{self._settings.name}: {self.place}")
+
+    def records(self) -> Iterator[tuple[int, Sequence[Any]]]:
+        """Rows after the header that are not blank, with their numbers."""
+        return self._filled()
+
+    def _filled(self) -> Iterator[tuple[int, Sequence[Any]]]:
+        for line, cells in enumerate(self._sheet.iter_rows(), 1):
+            if line < self._first:
+                continue
+            values: list[Any] = [None] * self._offset + [None if c == "" else c for c in cells]
+            for column, error in self._errors.get(line, ()):
+                values[column] = error
+            if any(value is not None for value in values):
+                yield line, values
+
+    def row(self, values: Sequence[Any], number: int, line: int) -> TextRow | BadRow:
+        """One record."""
+        width = len(self.columns)
+        beyond = [value for value in values[width:] if value is not None]
+        if beyond:
+            reason = f"it has {len(beyond)} cells beyond the header's {width} columns"
+            return BadRow(self.place, number, reason, repr(values)[:2_000], line)
+        padded = [*values[:width], *[None] * (width - len(values))]
+        if self._settings.floats == "refuse":
+            self._refuse_floats(padded)
+        return text_row(padded, self.place, number, line)
+
+    def _refuse_floats(self, values: Sequence[Any]) -> None:
+        used = self._settings.used
+        for name, value in zip(self.columns, values, strict=True):
+            if isinstance(value, float) and not value.is_integer():
+                if used is None or name in used:
+                    raise refuse_float(
+                        name,
+                        self.place,
+                        "format the cells as text, or accept the shortest decimals with"
+                        " `floats: shortest`",
+                    )
+
+
+def _open(
+    file: StoredFile, settings: FileSettings
+) -> tuple[CalamineSheet, dict[int, list[tuple[int, str]]]]:
+    from python_calamine import CalamineError, CalamineWorkbook, PasswordError
+
+    try:
+        workbook = CalamineWorkbook.from_path(str(file.path))
+        name = _sheet_name(workbook.sheet_names, file, settings)
+        return workbook.get_sheet_by_name(name), _error_cells(file.path, name)
+    except PasswordError:
+        raise SourceError(
+            f"{file.name} is encrypted", where=settings.name, hint="save it without a password"
+        ) from None
+    except (CalamineError, zipfile.BadZipFile, KeyError, ParseError) as error:
+        raise SourceError(
+            f"{file.name} is cut, damaged or no XLSX: {error}",
+            where=settings.name,
+            hint="fetch it again, or correct `format`",
+        ) from None
+
+
+def _sheet_name(names: Sequence[str], file: StoredFile, settings: FileSettings) -> str:
+    sheet = settings.sheet
+    if sheet is None:
+        return names[0]
+    if isinstance(sheet, int) and 1 <= sheet <= len(names):
+        return names[sheet - 1]
+    if sheet in names:
+        return str(sheet)
+    raise SourceError(
+        f"{file.name} has no sheet {sheet!r}; there are: {', '.join(map(repr, names))}",
+        where=f"{settings.name}: sheet",
+    )
+
+
+# Formula errors, which calamine gives as blank cells. A blank is absent; an error is unknown.
+
+
+def _error_cells(path: Path, sheet: str) -> dict[int, list[tuple[int, str]]]:
+    """Sheet row from 1 to (column from 0, error text)."""
+    with zipfile.ZipFile(path) as archive:
+        part = _sheet_part(archive, sheet)
+        if not _mentions_errors(archive, part):
+            return {}
+        errors: dict[int, list[tuple[int, str]]] = {}
+        with archive.open(part) as stream:
+            for _, cell in iterparse(stream):  # noqa: S314 - expat limits entities
+                if cell.tag.rpartition("}")[2] != "c":
+                    continue
+                place = _CELL.fullmatch(cell.get("r", ""))
+                if cell.get("t") == "e" and place is not None:
+                    text = next((v.text for v in cell if v.tag.endswith("}v")), None)
+                    errors.setdefault(int(place[2]), []).append(
+                        (_column(place[1]), text or "#ERROR")
+                    )
+                cell.clear()
+        return errors
+
+
+def _sheet_part(archive: zipfile.ZipFile, sheet: str) -> str:
+    """The name of the part that holds the sheet."""
+    workbook = fromstring(archive.read("xl/workbook.xml"))  # noqa: S314
+    relations = fromstring(archive.read("xl/_rels/workbook.xml.rels"))  # noqa: S314
+    targets = {each.get("Id"): each.get("Target", "") for each in relations}
+    for each in workbook.iter():
+        if each.tag.endswith("}sheet") and each.get("name") == sheet:
+            relation = next(value for key, value in each.items() if key.endswith("}id"))
+            target = targets[relation]
+            return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+    raise KeyError(sheet)
+
+
+def _mentions_errors(archive: zipfile.ZipFile, part: str) -> bool:
+    """Whether any cell may be an error. Reading to the end checks the part's CRC as well."""
+    found, tail = False, b""
+    with archive.open(part) as stream:
+        while chunk := stream.read(1 << 20):
+            found = found or b't="e"' in tail + chunk or b"t='e'" in tail + chunk
+            tail = chunk[-4:]
+    return found
+
+
+def _column(letters: str) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + ord(letter) - ord("A") + 1
+    return number - 1

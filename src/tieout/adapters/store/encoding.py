@@ -1,0 +1,166 @@
+"""Values of the core as JSON text and back, without loss."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from tieout.core.canonical import jsonable
+from tieout.core.lifecycle import OpenItem
+from tieout.core.model import Quarantined, Record, Side, Value
+from tieout.core.money import plain
+from tieout.core.scan import Coverage, InputFile
+from tieout.core.tally import BreakCounts
+from tieout.ports import DriftStatistic, RunCounts, RunRow
+
+
+def _text(value: Any) -> str:
+    # ASCII, so that text which no database takes (NUL, lone surrogates) is escaped.
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def _value(value: Value) -> Any:
+    """A cell with its type: texts, integers and null as they are, the others named."""
+    if isinstance(value, Decimal):
+        return {"decimal": str(value)}
+    if isinstance(value, date):
+        return {"date": value.isoformat()}
+    return value
+
+
+def _unvalue(stored: Any) -> Value:
+    if not isinstance(stored, dict):
+        return stored  # type: ignore[no-any-return]
+    if "decimal" in stored:
+        return Decimal(stored["decimal"])
+    return date.fromisoformat(stored["date"])
+
+
+def _values(values: Mapping[str, Value]) -> dict[str, Any]:
+    return {name: _value(value) for name, value in values.items()}
+
+
+def _unvalues(stored: Mapping[str, Any]) -> dict[str, Value]:
+    return {name: _unvalue(value) for name, value in stored.items()}
+
+
+def identity_text(item: OpenItem) -> str:
+    """The identity of an item's record: equal for equal identities."""
+    return _text(_values(item.record.identity))
+
+
+def item_text(item: OpenItem) -> str:
+    """An open item, without the row at which its record stood in a file of long ago."""
+    return _text(
+        {
+            "values": _values(item.record.values),
+            "identity": _values(item.record.identity),
+            "since": item.since.isoformat(),
+            "unreadable": item.unreadable,
+        }
+    )
+
+
+def item(side: str, stored: str) -> OpenItem:
+    data = json.loads(stored)
+    since = date.fromisoformat(data["since"])
+    record = Record(
+        values=_unvalues(data["values"]),
+        identity=_unvalues(data["identity"]),
+        carried_from=since,
+    )
+    return OpenItem(Side(side), record, since, data["unreadable"])
+
+
+def quarantined_text(entry: Quarantined) -> str:
+    return _text(
+        {
+            "source": entry.source,
+            "place": entry.place,
+            "row": entry.row,
+            "reason": entry.reason,
+            "raw": entry.raw,
+            "field": entry.field,
+            "line": entry.line,
+            "offset": entry.offset,
+            "values": _values(entry.values),
+        }
+    )
+
+
+def quarantined(stored: str) -> Quarantined:
+    data = json.loads(stored)
+    return Quarantined(**{**data, "values": _unvalues(data["values"])})
+
+
+def details_text(row: RunRow) -> str:
+    """What a run's row has beside its columns."""
+    return _text(
+        {
+            "internal": _coverage(row.internal),
+            "external": _coverage(row.external),
+            "counts": asdict(row.counts),
+            "breaks": asdict(row.breaks),
+            "reasons": list(row.reasons),
+            "statistics": [
+                [
+                    each.step,
+                    each.column,
+                    each.symbol,
+                    each.pairs,
+                    str(each.largest),
+                    str(each.total),
+                ]
+                for each in row.statistics
+            ],
+            "inputs": [asdict(each) for each in row.inputs],
+            "policy": jsonable(row.policy),
+        }
+    )
+
+
+def details(stored: str | None) -> dict[str, Any]:
+    """`details_text` back, as arguments of RunRow."""
+    if stored is None:
+        return {}
+    data = json.loads(stored)
+    return {
+        "internal": _uncoverage(data["internal"]),
+        "external": _uncoverage(data["external"]),
+        "counts": RunCounts(**data["counts"]),
+        "breaks": BreakCounts(**data["breaks"]),
+        "reasons": tuple(data["reasons"]),
+        "statistics": tuple(
+            DriftStatistic(step, column, symbol, pairs, Decimal(largest), Decimal(total))
+            for step, column, symbol, pairs, largest, total in data["statistics"]
+        ),
+        "inputs": tuple(InputFile(**each) for each in data["inputs"]),
+        "policy": data["policy"],
+    }
+
+
+def _coverage(coverage: Coverage | None) -> dict[str, Any] | None:
+    if coverage is None:
+        return None
+    totals = {name: plain(total) for name, total in coverage.totals.items()}
+    return {**asdict(coverage), "totals": totals}
+
+
+def _uncoverage(stored: dict[str, Any] | None) -> Coverage | None:
+    if stored is None:
+        return None
+    window = stored["window"]
+    return Coverage(
+        **{
+            **stored,
+            "reasons": tuple(stored["reasons"]),
+            "window": None if window is None else (window[0], window[1]),
+            "totals": {name: Decimal(total) for name, total in stored["totals"].items()},
+            "inputs": tuple(InputFile(**each) for each in stored["inputs"]),
+            "notes": tuple(stored["notes"]),
+        }
+    )

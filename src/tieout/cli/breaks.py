@@ -1,0 +1,302 @@
+"""`tieout breaks`: list them, and look at one."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tieout.cli.arguments import one_of, opened
+from tieout.cli.console import age, count, out, paint, plain_text, table
+from tieout.cli.status import OPEN
+from tieout.cli.summary import SHORT, badness, break_line, subject, what_differs, worst_first
+from tieout.core.model import Kind, Severity
+from tieout.errors import UsageError
+from tieout.ports import BreakFilter, BreakRow, HistoryRow, Store
+from tieout.present import age_seconds, break_object, one_line, primary, utc, value_object
+
+STATES = ("open", "in_review", "correcting", "resolved", "suppressed", "all")
+ID_LENGTH = 32
+_PAGE = 100
+
+
+def list_breaks(
+    where: BreakFilter, *, config: Path | None, store: str | None, limit: int | None, shape: str
+) -> None:
+    """List open breaks: in a table the worst first, in other formats by id."""
+    shape = one_of(shape, ("table", "json", "ndjson", "csv"), "--format")
+    now = datetime.now(UTC)
+    with opened(store, config) as view:
+        rows = view.breaks(where)
+        if shape == "table":
+            _table(rows, _PAGE if limit is None else limit, now)
+        else:
+            _write(_worst(rows, limit) if limit else rows, shape, now)
+
+
+def show_break(id_: str, *, config: Path | None, store: str | None, shape: str) -> None:
+    """Show both sides of a break, what differs, and its history."""
+
+    shape = one_of(shape, ("table", "json"), "--format")
+    now = datetime.now(UTC)
+    with opened(store, config) as view:
+        row = _find(view, id_)
+        history = list(view.history(row.id))
+    if shape == "json":
+        data = break_object(row, as_of=now) | {"history": [_event(each) for each in history]}
+        out(json.dumps(data, indent=2, ensure_ascii=False))
+        return
+    for line in [*_heading(row, now), "", *_sides(row), *_others(row), "", *_history(history)]:
+        out(line)
+
+
+def wanted(
+    reconciliation: str | None,
+    kinds: Sequence[str],
+    severity: str | None,
+    states: Sequence[str],
+    run: str | None,
+) -> BreakFilter:
+
+    in_state = [one_of(each, STATES, "--state") for each in states] or list(OPEN)
+    names = [kind.value.lower() for kind in Kind]
+    minimum = None
+    if severity is not None:
+        known = [each.label for each in Severity]
+        minimum = int(Severity.of(one_of(severity, known, "--severity")))
+    return BreakFilter(
+        reconciliation=reconciliation,
+        states=None if "all" in in_state else in_state,
+        kinds=[one_of(each, names, "--kind").upper() for each in kinds] or None,
+        minimum=minimum,
+        run_id=run,
+    )
+
+
+def _worst(rows: Iterable[BreakRow], limit: int) -> list[BreakRow]:
+
+    return worst_first(rows, limit) if limit else sorted(rows, key=badness)
+
+
+def _table(rows: Iterator[BreakRow], limit: int, now: datetime) -> None:
+
+    total = 0
+
+    def counted() -> Iterator[BreakRow]:
+        nonlocal total
+        for row in rows:
+            total += 1
+            yield row
+
+    shown = _worst(counted(), limit)
+    if not total:
+        out("no breaks")
+        return
+    lines = []
+    for row in shown:
+        value = value_object(row)
+        lines.append(
+            [
+                row.id[:SHORT],
+                row.content["severity"],
+                row.content["kind"],
+                row.reconciliation,
+                subject(row.content),
+                what_differs(row.content),
+                "-" if value is None else f"{value['amount']} {value['currency'] or ''}".strip(),
+                age(age_seconds(row, now)),
+                str(row.state),
+            ]
+        )
+    header = (
+        "id",
+        "severity",
+        "kind",
+        "reconciliation",
+        "record",
+        "difference",
+        "value",
+        "age",
+        "state",
+    )
+    for line in table(header, lines, right="......rr"):
+        if not out(line):
+            return
+    if total > len(shown):
+        out(f"the worst {len(shown):,} of {count(total, 'break')}; all: --limit 0")
+
+
+def _write(rows: Iterable[BreakRow], shape: str, now: datetime) -> None:
+
+    objects = (break_object(row, as_of=now) for row in rows)
+    if shape == "csv":
+        _write_csv(objects)
+    elif shape == "ndjson":
+        for each in objects:
+            if not out(one_line(each)):
+                return
+    else:
+        _write_list(objects)
+
+
+def _write_list(objects: Iterable[dict[str, Any]]) -> None:
+    """A JSON list, one element a line, so that a long one needs no memory."""
+
+    before = "["
+    for each in objects:
+        if not out(before) if before == "[" else False:
+            return
+        if not out((" " if before == "[" else ",") + one_line(each)):
+            return
+        before = ","
+    out("]" if before == "," else "[]")
+
+
+COLUMNS = (
+    "id",
+    "reconciliation",
+    "kind",
+    "severity",
+    "cause",
+    "state",
+    "doubt",
+    "key",
+    "internal",
+    "external",
+    "differences",
+    "value",
+    "value_currency",
+    "first_seen",
+    "opened_at",
+    "age_seconds",
+    "run_id",
+)
+
+
+def _write_csv(objects: Iterable[dict[str, Any]]) -> None:
+
+    class _Line:
+        def write(self, text: str) -> bool:
+            return out(text)
+
+    writer = csv.writer(_Line(), lineterminator="")
+    writer.writerow(COLUMNS)
+    for each in objects:
+        value = each["value"]
+        flat = each | {
+            "value": None if value is None else value["amount"],
+            "value_currency": None if value is None else value["currency"],
+        }
+        cells = [flat[name] for name in COLUMNS]
+        written = writer.writerow(
+            [one_line(cell) if isinstance(cell, dict | list) else _cell(cell) for cell in cells]
+        )
+        if not written:
+            return
+
+
+def _cell(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _find(view: Store, id_: str) -> BreakRow:
+    """The break whose id begins so. Raises UsageError where there is none, or several."""
+
+    prefix = id_.strip().lower()
+    if not prefix or any(letter not in "0123456789abcdef" for letter in prefix):
+        raise UsageError(f"{id_!r} is no break's id", hint="tieout breaks list")
+    found = list(islice(view.breaks(BreakFilter(id_prefix=prefix)), 21))
+    if not found:
+        raise UsageError(f"there is no break {id_!r}", hint="tieout breaks list --state all")
+    if len(found) > 1:
+        now = datetime.now(UTC)
+        lines = "\n".join(f"  {row.id}  {break_line(row, now)}" for row in found[:20])
+        more = "\n  and more" if len(found) > 20 else ""
+        raise UsageError(
+            f"{id_!r} begins the ids of several breaks:\n{lines}{more}", hint="give more of the id"
+        )
+    return found[0]
+
+
+def _heading(row: BreakRow, now: datetime) -> list[str]:
+
+    content, value = row.content, value_object(row)
+    worth = "unknown" if value is None else f"{value['amount']} {value['currency'] or ''}".strip()
+    facts = [
+        ("id", row.id),
+        ("reconciliation", row.reconciliation),
+        ("state", f"{row.state}{', in doubt' if row.doubt else ''}"),
+        ("cause", str(row.cause)),
+        ("value", worth),
+        ("first seen", utc(row.first_seen)),
+        ("opened", f"{utc(row.opened_at)}, {age(age_seconds(row, now))} ago"),
+        ("run", row.run_id),
+    ]
+    title = f"{content['severity'].upper()} {content['kind']}  {subject(content)}"
+    return [paint(plain_text(title), "bold")] + [
+        f"{name:<16}{plain_text(text)}" for name, text in facts
+    ]
+
+
+def _sides(row: BreakRow) -> list[str]:
+    """Both records, field by field; what differs is marked."""
+
+    ours, theirs = primary(row.content, "internal"), primary(row.content, "external")
+    if ours is None and theirs is None:
+        return []
+    differing = {each["field"]: each for each in row.content["differences"]}
+    names = list(dict.fromkeys([*(ours or {}), *(theirs or {}), *differing]))
+    rows = []
+    for name in names:
+        found = differing.get(name)
+        pair = [(side or {}).get(name) for side in (ours, theirs)]
+        if found is not None:
+            pair = [found["internal"], found["external"]]
+        mark, by = ("*", found["difference"] or "") if found is not None else ("", "")
+        rows.append([mark, name, *("-" if text is None else text for text in pair), by])
+    titles = [
+        name if side is not None else f"{name} (missing)"
+        for name, side in (("internal", ours), ("external", theirs))
+    ]
+    return table(("", "field", *titles, "difference"), rows, right="....r")
+
+
+def _others(row: BreakRow) -> list[str]:
+    """Duplicates, candidates and members: every record that is not one of the two."""
+    others = [part for part in row.content["records"] if part["role"] != "primary"]
+    lines = []
+    for part in others:
+        said = ", ".join(f"{k} {v}" for k, v in part["record"].items() if v is not None)
+        lines.append(plain_text(f"{part['side']} {part['role']}: {said}"))
+    return ["", *lines] if lines else []
+
+
+def _history(history: Sequence[HistoryRow]) -> list[str]:
+
+    rows = [
+        [
+            utc(each.at),
+            each.event,
+            each.business_date.isoformat(),
+            each.run_id,
+            f"{each.content.get('severity', '')} {each.content.get('kind', '')}".strip(),
+            what_differs(each.content) if "records" in each.content else "",
+        ]
+        for each in history
+    ]
+    return table(("at", "event", "business date", "run", "then", ""), rows) if rows else []
+
+
+def _event(row: HistoryRow) -> dict[str, Any]:
+
+    return {
+        "event": str(row.event),
+        "at": utc(row.at),
+        "run_id": row.run_id,
+        "business_date": row.business_date.isoformat(),
+        "content": dict(row.content),
+    }

@@ -1,0 +1,77 @@
+"""`tieout report`: the last runs as one document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+
+from tieout import wiring
+from tieout.cli.arguments import opened
+from tieout.cli.console import Options, count, note, out, progress
+from tieout.cli.status import OPEN, standing
+from tieout.errors import UsageError
+from tieout.ports import BreakFilter, BreakRow, QuarantineRow, ReportData, RunRow, Store
+
+SUFFIXES = (".html", ".xlsx", ".csv", ".json")
+
+
+def report(
+    names: list[str], output: Path, *, config: Path | None, store: str | None, options: Options
+) -> None:
+    """Write the last run of each reconciliation and its open breaks into one file."""
+    if output.suffix not in SUFFIXES:
+        raise UsageError(
+            f"a report is {', '.join(SUFFIXES)}, not {output.suffix or 'without suffix'}",
+            where=str(output),
+            hint=f"-o {output.with_suffix('.html')}",
+        )
+    with opened(store, config) as view:
+        data = report_data(view, names)
+        write_report(data, output, options)
+    note(count(data.total_breaks, "open break"), options)
+    out(str(output))
+
+
+def write_report(data: ReportData, output: Path, options: Options) -> None:
+    """Write it, with a progress bar."""
+
+    with progress(options) as say:
+        say(f"writing {output.name}", None)
+        wiring.write_report(data, str(output))
+
+
+def report_data(view: Store, names: list[str]) -> ReportData:
+    """The last run of each named reconciliation (of all, without names), and its open breaks.
+
+    Raises:
+        UsageError: one of them never ran.
+    """
+
+    standings = {each.last.reconciliation: each for each in standing(view)}
+    for name in names:
+        if name not in standings:
+            there = ", ".join(standings) or "none"
+            raise UsageError(f"{name!r} never ran; there are runs of: {there}")
+    chosen = [each for name, each in standings.items() if not names or name in names]
+    if not chosen:
+        raise UsageError("there is no run to report", hint="tieout run CONFIG")
+    rows = [each.last for each in chosen]
+    return ReportData(
+        generated_at=datetime.now(UTC),
+        runs=rows,
+        breaks=lambda: _open_breaks(view, rows),
+        quarantine=lambda: _quarantine(view, rows),
+        total_breaks=sum(each.open.total() for each in chosen),
+    )
+
+
+def _open_breaks(view: Store, rows: list[RunRow]) -> Iterator[BreakRow]:
+
+    filters = (BreakFilter(reconciliation=row.reconciliation, states=OPEN) for row in rows)
+    return chain.from_iterable(view.breaks(each) for each in filters)
+
+
+def _quarantine(view: Store, rows: list[RunRow]) -> Iterator[QuarantineRow]:
+    return chain.from_iterable(view.quarantine(row.run_id) for row in rows)

@@ -1,0 +1,200 @@
+"""`tieout runs`: list them, and look at one."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tieout.cli.arguments import one_of, opened
+from tieout.cli.console import out, plain_text, table
+from tieout.cli.summary import quarantine_line
+from tieout.core.scan import Coverage, InputFile
+from tieout.errors import UsageError
+from tieout.ports import RunRow, Store
+from tieout.present import match_rate, one_line, quarantine_object, run_object, utc
+
+_PAGE = 50
+
+
+def list_runs(
+    reconciliation: str | None,
+    *,
+    config: Path | None,
+    store: str | None,
+    limit: int | None,
+    shape: str,
+) -> None:
+    """List runs, the newest first."""
+
+    shape = one_of(shape, ("table", "json", "ndjson", "csv"), "--format")
+    most = (_PAGE if shape == "table" else None) if limit is None else limit or None
+    with opened(store, config) as view:
+        ask = None if most is None else most + 1
+        rows = list(view.runs(reconciliation=reconciliation, limit=ask))
+    shown = rows if most is None else rows[:most]
+    if shape == "table":
+        _table(shown)
+        if len(rows) > len(shown):
+            out(f"the newest {len(shown)}; all: --limit 0")
+    elif shape == "csv":
+        _csv(shown)
+    elif shape == "ndjson":
+        for row in shown:
+            if not out(one_line(run_object(row))):
+                break
+    else:
+        out(json.dumps([run_object(row) for row in shown], indent=2, ensure_ascii=False))
+
+
+def show_run(id_: str, *, config: Path | None, store: str | None, shape: str) -> None:
+    """Show a run: its inputs and their hashes, coverage, counts, and every unreadable row."""
+
+    shape = one_of(shape, ("table", "json"), "--format")
+    with opened(store, config) as view:
+        row = _find(view, id_)
+        quarantine = list(view.quarantine(row.run_id))
+    if shape == "json":
+        data = run_object(row) | {
+            "started_at": row.started_at.isoformat().replace("+00:00", "Z"),
+            "rules_digest": row.rules_digest,
+            "reasons": list(row.reasons),
+            "inputs": [_input(each) for each in _inputs(row)],
+            "quarantine": [quarantine_object(each) for each in quarantine],
+        }
+        out(json.dumps(data, indent=2, ensure_ascii=False))
+        return
+    lines = [*_facts(row), "", *_inputs_table(row)]
+    lines += ["", "unreadable rows:"] if quarantine else []
+    lines += ["  " + quarantine_line(each) for each in quarantine]
+    for line in lines:
+        if not out(line):
+            return
+
+
+def _find(view: Store, id_: str) -> RunRow:
+    """The run whose id begins so. Raises UsageError where there is none, or several."""
+    found = list(islice(view.runs(id_prefix=id_, limit=2), 2)) if id_ else []
+    if not found:
+        raise UsageError(f"there is no run {id_!r}", hint="tieout runs list")
+    if len(found) > 1 and found[0].run_id != id_:
+        raise UsageError(f"{id_!r} begins the ids of several runs", hint="give more of the id")
+    return found[0]
+
+
+_HEADER = (
+    "run",
+    "reconciliation",
+    "status",
+    "business date",
+    "started",
+    "internal",
+    "external",
+    "matched",
+    "open",
+    "new",
+    "cleared",
+)
+
+
+def _cells(row: RunRow) -> list[str]:
+
+    return [
+        row.run_id,
+        row.reconciliation,
+        str(row.status),
+        row.business_date.isoformat(),
+        utc(row.started_at.replace(microsecond=0)),
+        *("-" if side is None else str(side.rows) for side in (row.internal, row.external)),
+        str(row.counts.matched),
+        str(row.breaks.open),
+        str(row.breaks.new),
+        str(row.breaks.cleared),
+    ]
+
+
+def _table(rows: list[RunRow]) -> None:
+    if not rows:
+        out("no runs yet")
+        return
+    for line in table(_HEADER, [_cells(row) for row in rows], right=".....rrrrrr"):
+        if not out(line):
+            return
+
+
+def _csv(rows: list[RunRow]) -> None:
+
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([name.replace(" ", "_") for name in _HEADER])
+    writer.writerows(_cells(row) for row in rows)
+    out(buffer.getvalue().rstrip("\n"))
+
+
+def _facts(row: RunRow) -> list[str]:
+
+    counts, breaks = row.counts, row.breaks
+    numbers = {
+        "matched": counts.matched,
+        "within tolerance": counts.within_tolerance,
+        "expected": counts.expected,
+        "unknown": counts.unknown,
+        "after the cut": counts.after_cut,
+    }
+    changes = {
+        "open": breaks.open,
+        "new": breaks.new,
+        "carried": breaks.carried,
+        "changed": breaks.changed,
+        "reopened": breaks.reopened,
+        "cleared": breaks.cleared,
+    }
+    facts = [
+        ("run", row.run_id),
+        ("reconciliation", row.reconciliation),
+        ("status", str(row.status)),
+        ("business date", row.business_date.isoformat()),
+        ("as of", utc(row.as_of)),
+        ("started", f"{utc(row.started_at)}, {row.seconds:.1f}s"),
+        ("records", ", ".join(f"{number:,} {name}" for name, number in numbers.items())),
+        ("match rate", match_rate(counts) or "-"),
+        ("breaks", ", ".join(f"{number:,} {name}" for name, number in changes.items())),
+        ("rules", row.rules_digest),
+        ("digest", row.digest or "-"),
+        *(("reason", reason) for reason in row.reasons),
+        *_coverage("internal", row.internal),
+        *_coverage("external", row.external),
+    ]
+    return [f"{name:<16}{plain_text(text)}" for name, text in facts]
+
+
+def _coverage(name: str, side: Coverage | None) -> list[tuple[str, str]]:
+    if side is None:
+        return [(name, "the source failed")]
+    text = f"{side.source}: {side.rows:,} records, {side.quarantined:,} unreadable"
+    text += ", complete" if side.complete else ", incomplete"
+    return [(name, text), *((name, why) for why in (*side.reasons, *side.notes))]
+
+
+def _inputs(row: RunRow) -> list[InputFile]:
+    sides = [each for each in (row.internal, row.external) if each is not None]
+    listed = [*row.inputs, *(each for side in sides for each in side.inputs)]
+    return list(dict.fromkeys(listed))
+
+
+def _inputs_table(row: RunRow) -> list[str]:
+    rows = [[each.name, f"{each.size:,}", each.sha256] for each in _inputs(row)]
+    return table(("input", "bytes", "sha256"), rows, right=".r") if rows else ["no inputs"]
+
+
+def _input(file: InputFile) -> dict[str, Any]:
+    return {
+        "name": file.name,
+        "sha256": file.sha256,
+        "size": file.size,
+        "rows": file.rows,
+        "repeats": file.repeats,
+    }

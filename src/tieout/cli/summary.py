@@ -1,0 +1,209 @@
+"""A run and a break in words, for people."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from tieout.cli.console import age, can_write, count, paint, plain_text
+from tieout.core.canonical import moment
+from tieout.core.model import Severity
+from tieout.core.money import plain
+from tieout.core.scan import Coverage
+from tieout.ports import BreakRow, QuarantineRow, RunRow
+from tieout.present import age_seconds, in_order, primary, utc
+from tieout.service.runs import RunOutcome
+
+TOP = 5
+"""Breaks and unreadable rows that a summary shows; it says how to see the others."""
+
+SHORT = 10
+"""Characters of a break's id that tell it apart, in tables."""
+
+_COLOURS = {"critical": "red", "high": "red", "medium": "yellow", "low": "blue", "info": "dim"}
+_STATUS = {"clean": "green", "breaks": "red", "incomplete": "yellow", "failed": "red"}
+
+
+def run_lines(outcome: RunOutcome, *, top: int = TOP) -> list[str]:
+    """A run: what was read, matched and found, the `top` worst breaks, and what to do next."""
+    row = outcome.row
+    status = str(row.status)
+    lines = [
+        f"{paint(plain_text(row.reconciliation), 'bold')}  {row.business_date}"
+        f"  {paint(status, _STATUS.get(status, 'dim'))}"
+    ]
+    lines += [_fetch(row), *_reasons(row)]
+    if status != "failed":
+        lines += [_match(row), _breaks(row), *_top(outcome, top)]
+    return lines + _quarantine(outcome)
+
+
+def _mark(good: bool) -> str:
+    if can_write("✓✗"):
+        return paint("✓", "green") if good else paint("✗", "red")
+    return "ok" if good else "!!"
+
+
+def _fetch(row: RunRow) -> str:
+    sides = [_side("internal", row.internal), _side("external", row.external)]
+    good = all(each is not None and each.complete for each in (row.internal, row.external))
+    return f"{_mark(good)} {'fetch':<8}{_dot().join(sides)}"
+
+
+def _side(name: str, coverage: Coverage | None) -> str:
+    if coverage is None:
+        return f"{name} failed"
+    text = f"{name} {coverage.rows:,}"
+    if coverage.quarantined:
+        text += f" and {coverage.quarantined:,} unreadable"
+    if not coverage.complete:
+        return f"{text} (incomplete)"
+    if coverage.watermark is not None:
+        text += f" (to {utc(moment(coverage.watermark).replace(microsecond=0))})"
+    return text
+
+
+def _reasons(row: RunRow) -> list[str]:
+    sides = [each for each in (row.internal, row.external) if each is not None]
+    said = [*row.reasons, *(f"{each.source}: {why}" for each in sides for why in each.reasons)]
+    return [
+        "  " + plain_text(line) for reason in dict.fromkeys(said) for line in reason.split("\n")
+    ]
+
+
+def _match(row: RunRow) -> str:
+    counts = row.counts
+    parts = [f"{counts.matched - counts.within_tolerance:,} exact"]
+    for number, what in (
+        (counts.within_tolerance, "within tolerance"),
+        (counts.expected, "expected"),
+        (counts.unknown, "unknown"),
+        (counts.after_cut, "after the cut"),
+    ):
+        if number:
+            parts.append(f"{number:,} {what}")
+    return f"{_mark(True)} {'match':<8}{_dot().join(parts)}"
+
+
+def _breaks(row: RunRow) -> str:
+    breaks = row.breaks
+    parts = [f"{breaks.open:,} open"]
+    for number, what in (
+        (breaks.new, "new"),
+        (breaks.carried, "carried"),
+        (breaks.changed, "changed"),
+        (breaks.reopened, "reopened"),
+        (breaks.cleared, "cleared"),
+        (breaks.suppressed, "suppressed"),
+    ):
+        if number:
+            parts.append(f"{number:,} {what}")
+    severities = in_order(breaks.by_severity, [each.label for each in sorted(Severity)[::-1]])
+    by = ", ".join(f"{number:,} {name}" for name, number in severities.items() if number)
+    tail = f"  ({by})" if by else ""
+    return f"{_mark(not breaks.open)} {'breaks':<8}{_dot().join(parts)}{tail}  {row.seconds:.1f}s"
+
+
+def _dot() -> str:
+    return " · " if can_write("·") else " | "
+
+
+def _top(outcome: RunOutcome, top: int) -> list[str]:
+    row = outcome.row
+    if not row.breaks.open or not top:
+        return []
+    worst = worst_first(outcome.breaks(), top)
+    lines = ["  " + break_line(each, row.as_of) for each in worst]
+    rest = row.breaks.open - len(worst)
+    if rest > 0:
+        lines.append(f"  and {rest:,} more: tieout breaks list")
+    if worst:
+        lines.append(f"  next: tieout breaks show {worst[0].id[:SHORT]}")
+    return lines
+
+
+def worst_first(rows: Iterable[BreakRow], limit: int) -> list[BreakRow]:
+    """The `limit` worst: by severity, then by value at risk, then by id."""
+    return heapq.nsmallest(limit, rows, key=badness)
+
+
+def badness(row: BreakRow) -> tuple[int, bool, Any, str]:
+    """Sorts the worst first. An unknown value stands behind every known one."""
+    value = row.value_amount
+    severity = -int(Severity.of(row.content["severity"]))
+    return severity, value is None, 0 if value is None else value.copy_negate(), row.id
+
+
+def break_line(row: BreakRow, as_of: datetime) -> str:
+    """A break on one line."""
+    severity = row.content["severity"]
+    parts = [
+        paint(f"{severity.upper():<8}", _COLOURS.get(severity, "dim")),
+        f"{row.content['kind']:<16}",
+        plain_text(subject(row.content)),
+        plain_text(what_differs(row.content)),
+    ]
+    if row.value_amount is not None:
+        parts.append(plain_text(f"{plain(row.value_amount)} {row.value_currency or ''}".strip()))
+    parts += [age(age_seconds(row, as_of)), paint(row.id[:SHORT], "dim")]
+    return "  ".join(part for part in parts if part)
+
+
+def subject(content: Mapping[str, Any]) -> str:
+    """What a break is about: symbol and id, or whatever its key has."""
+    key = {name: text for name, text in content["key"].items() if text}
+    record = next((part["record"] for part in content["records"]), {})
+    first = [key.get("symbol") or key.get("currency") or record.get("symbol")]
+    ids = [text for name, text in key.items() if name.endswith("_id")]
+    named = [text for text in (*first, *ids) if text]
+    return " ".join(named) or " ".join(key.values())
+
+
+def what_differs(content: Mapping[str, Any]) -> str:
+    """`price 190.5 / 190.6`; for a missing record what the other side has."""
+    differences = content["differences"]
+    if differences:
+        first = differences[0]
+        text = f"{first['field']} {_cell(first['internal'])} / {_cell(first['external'])}"
+        more = len(differences) - 1
+        return text + (f" and {count(more, 'other field')}" if more else "")
+    if len(content["records"]) > 1:
+        return count(len(content["records"]), "record")
+    record = primary(content, "internal") or primary(content, "external") or {}
+    named = ("side", "quantity", "price", "total", "amount")
+    return " ".join(f"{name} {record[name]}" for name in named if record.get(name) is not None)
+
+
+def _cell(text: str | None) -> str:
+    return "-" if text is None else text
+
+
+def _quarantine(outcome: RunOutcome) -> list[str]:
+    first: list[QuarantineRow] = []
+    total = 0
+    for entry in outcome.quarantine():
+        total += 1
+        if total <= TOP:
+            first.append(entry)
+    if not total:
+        return []
+    lines = [f"{_mark(False)} {'unread':<8}{count(total, 'unreadable row')}"]
+    lines += ["  " + quarantine_line(each) for each in first]
+    if total > len(first):
+        lines.append(f"  and {total - len(first):,} more: tieout runs show {outcome.row.run_id}")
+    return lines
+
+
+def quarantine_line(row: QuarantineRow) -> str:
+    """An unreadable row: where it is, what is wrong, and the row itself."""
+    entry = row.entry
+    place = (
+        f"{entry.place}:{entry.line}"
+        if entry.line is not None
+        else f"{entry.place} row {entry.row}"
+    )
+    field = f"{entry.field}: " if entry.field else ""
+    raw = entry.raw if len(entry.raw) <= 80 else entry.raw[:80] + "…"
+    return plain_text(f"{place}  {field}{entry.reason}  [{raw}]")

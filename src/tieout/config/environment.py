@@ -1,0 +1,114 @@
+"""`TIEOUT__A__B=value` in the environment overrides the key `a.b` of the document.
+
+Parts of a name are keys in any case, with `_` for `-`; in a list they are numbers from 0. The
+value is read as in YAML: a scalar, or a list or mapping in brackets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from tieout.config.findings import Findings, unknown
+from tieout.config.tree import Node, child_path, from_text
+from tieout.errors import Problem
+
+PREFIX: Final = "TIEOUT__"
+
+NAMED: Final = ("sources", "reconciliations")
+"""Mappings whose entries the document must have: a mistyped name makes no new entry."""
+
+
+def override(root: Node, environ: Mapping[str, str], findings: Findings) -> None:
+    """Apply every override to the tree, in the order of their names."""
+    for variable in sorted(environ):
+        if variable.upper().startswith(PREFIX):
+            parts = variable[len(PREFIX) :].split("__")
+            if all(parts):
+                _Override(variable, environ[variable], findings).apply(root, parts)
+            else:
+                what = f"the variable {variable} names no key"
+                findings.problems.append(Problem(what, hint="e.g. TIEOUT__STORE"))
+
+
+class _Override:
+    def __init__(self, variable: str, value: str, findings: Findings) -> None:
+        self.variable, self.value, self.findings = variable, value, findings
+
+    def apply(self, root: Node, parts: list[str]) -> None:
+        node = root
+        for index, part in enumerate(parts):
+            last = index == len(parts) - 1
+            found = self._step(node, part, last, required=index == 1 and _tail(node) in NAMED)
+            if found is None:
+                return
+            node = found
+
+    def _step(self, node: Node, part: str, last: bool, *, required: bool) -> Node | None:
+        """The node that `part` means below `node`: the new value where it is the last part."""
+        if isinstance(node.value, list):
+            if not part.isdecimal() or int(part) >= len(node.value):
+                self._fail(node, f"{node.path} has no item {part}; it has {len(node.value)}")
+                return None
+            index = int(part)
+            if last:
+                node.value[index] = self._new(child_path(node.path, index))
+            return node.value[index]
+        if not isinstance(node.value, dict):
+            node.value = {}
+            node.variable = self.variable
+        key = _find(node.value, part)
+        if key is None and required:
+            message, hint = unknown(_tail(node)[:-1], part.lower(), node.value)
+            self._fail(node, message, hint)
+            return None
+        key = key or part.lower()
+        if last or key not in node.value:
+            node.value[key] = self._new(child_path(node.path, key), last)
+        return node.value[key]
+
+    def _new(self, path: str, last: bool = True) -> Node:
+        if not last:
+            return Node({}, path, variable=self.variable)
+        if not self.value.lstrip().startswith(("[", "{", '"', "'")):
+            text = self.value.strip()
+            return Node(text or None, path, variable=self.variable)
+        problems: list[Problem] = []
+        node = from_text(self.value, problems)
+        for problem in problems:
+            self.findings.problems.append(
+                Problem(problem.message, f"{self.variable} in the environment", hint=problem.hint)
+            )
+        return _placed(node, path, self.variable)
+
+    def _fail(self, node: Node, message: str, hint: str | None = None) -> None:
+        at = Node(None, node.path, variable=self.variable)
+        self.findings.add(at, message, hint)
+
+
+def _tail(node: Node) -> str:
+    return node.path.rpartition(".")[2]
+
+
+def _find(entries: Mapping[str, Node], part: str) -> str | None:
+    """The key that `part` means: in any case, with `_` for `-` and other signs."""
+    wanted = part.casefold()
+    for key in entries:
+        if key.casefold() == wanted:
+            return key
+    for key in entries:
+        if "".join(c if c.isalnum() else "_" for c in key.casefold()) == wanted:
+            return key
+    return None
+
+
+def _placed(node: Node, path: str, variable: str) -> Node:
+    """`node` as if it had been written at `path` by `variable`."""
+    value = node.value
+    if isinstance(value, dict):
+        value = {key: _placed(each, child_path(path, key), variable) for key, each in value.items()}
+    elif isinstance(value, list):
+        value = [
+            _placed(each, child_path(path, index), variable) for index, each in enumerate(value)
+        ]
+    return Node(value, path, quoted=node.quoted, variable=variable)

@@ -1,0 +1,173 @@
+"""What a configuration means, in words: for `tieout config explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tieout.config import words
+from tieout.config.settings import (
+    FileOptions,
+    QueryOptions,
+    ReconciliationSettings,
+    Settings,
+    SourceSettings,
+)
+from tieout.core.rules import Rules
+from tieout.core.schema import RECORD_TYPES, RecordType
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and the sentences below it."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One reconciliation in words."""
+
+    reconciliation: str
+    sections: tuple[Section, ...]
+
+    def lines(self) -> Iterator[str]:
+        """As indented text."""
+        yield self.reconciliation
+        for section in self.sections:
+            yield f"  {section.title}"
+            for line in section.lines:
+                yield f"    {line}"
+
+
+def explain(settings: Settings) -> tuple[Explanation, ...]:
+    """Every reconciliation in words. Secrets appear as the references that they are."""
+    return tuple(_explain(each, settings) for each in settings.reconciliations.values())
+
+
+def _explain(each: ReconciliationSettings, settings: Settings) -> Explanation:
+    rules = each.rules
+    sections = [
+        Section(side, _source(settings.sources[name], rules.records))
+        for side, name in (("Internal", each.internal), ("External", each.external))
+    ]
+    contract = _contract(each, settings)
+    sections += [
+        Section("Matching", _matching(rules, contract)),
+        Section("Comparing", _comparing(rules, contract)),
+        Section("Checks", tuple(map(words.check, rules.checks))),
+        Section("Deadline", (words.deadline(rules.deadline),)),
+        Section("Severity", _severity(rules)),
+        Section("Policy (stored; nothing acts on it yet)", _policy(rules)),
+        Section("Value", _value(each, settings)),
+    ]
+    return Explanation(each.name, tuple(section for section in sections if section.lines))
+
+
+def _contract(each: ReconciliationSettings, settings: Settings) -> RecordType:
+    contract = RECORD_TYPES[each.rules.records]
+    for name in (each.internal, each.external):
+        contract = contract.with_extra(settings.sources[name].mapping.extra)
+    return contract
+
+
+def _source(source: SourceSettings, records: str) -> tuple[str, ...]:
+    mapping = source.mapping
+    lines = [f"{source.records or records} of {source.name}: {_place(source)}"]
+    lines += [f"{name} is its {own}" for name, own in mapping.columns.items()]
+    lines += [f"{name} is always {value}" for name, value in mapping.constants.items()]
+    lines += [f"{name} is written as {form}" for name, form in mapping.formats.items()]
+    if mapping.signed:
+        lines.append("a negative quantity is a sell")
+    if source.timezone is not None:
+        lines.append(f"times without a zone are {source.timezone}")
+    if mapping.identity:
+        lines.append(f"the same {words.columns(mapping.identity)} is the same record")
+    lines += [f"only rows whose {name} is {_any(of)}" for name, of in mapping.only.items()]
+    lines += [f"not the rows whose {name} is {_any(of)}" for name, of in mapping.skip.items()]
+    lines.append(_coverage(source))
+    if source.due_by is not None:
+        lines.append(f"due by {words.business_deadline(source.due_by)}")
+    return tuple(lines)
+
+
+def _any(values: frozenset[str]) -> str:
+    return " or ".join(sorted(values))
+
+
+def _place(source: SourceSettings) -> str:
+    match source.options:
+        case FileOptions(paths=paths):
+            return ", ".join(paths)
+        case QueryOptions(url=url, query=query):
+            return f"{' '.join(query.split())} on {url}"
+        case _:
+            return "a frame"
+
+
+def _coverage(source: SourceSettings) -> str:
+    if source.everything:
+        return "covers the whole history"
+    if source.window is not None:
+        return "covers the window that it declares"
+    return "covers its business date"
+
+
+def _matching(rules: Rules, contract: RecordType) -> tuple[str, ...]:
+    keys = [each.on for each in rules.passes]
+    owner = "; and account and venue, where both sides have them"
+    if not keys:
+        identity = words.columns(contract.identities[0])
+        return (f"by the columns of {identity} that both sides have",)
+    return tuple(
+        f"pass {index}: the same {words.columns(on)}{owner}" for index, on in enumerate(keys, 1)
+    )
+
+
+def _comparing(rules: Rules, contract: RecordType) -> tuple[str, ...]:
+    lines = []
+    for name, column in contract.columns.items():
+        if name in rules.ignore or not (column.compared or name in rules.compare):
+            continue
+        text = f"{name}: {words.tolerance(rules.tolerance(name, None))}"
+        if name in rules.assumed:
+            text += f" (preset {rules.severity.preset})"
+        elif name not in rules.compare:
+            text += ", where both sides have it"
+        lines.append(text)
+    if rules.overrides:
+        count = len(rules.overrides)
+        lines.append(f"own tolerances for {count} symbol{'s' if count != 1 else ''}")
+    if rules.ignore:
+        lines.append(f"never: {', '.join(sorted(rules.ignore))}")
+    return tuple(lines)
+
+
+def _severity(rules: Rules) -> tuple[str, ...]:
+    rows = words.severities(rules.severity)
+    width = max(len(kind) for kind, _ in rows)
+    return (
+        f"preset {rules.severity.preset}",
+        *(f"{kind:<{width}}  {text}" for kind, text in rows),
+    )
+
+
+def _policy(rules: Rules) -> tuple[str, ...]:
+    numbered = [f"{index}. {words.policy(each)}" for index, each in enumerate(rules.policy, 1)]
+    return (*numbered, "otherwise: review at high and above, else warn")
+
+
+def _value(each: ReconciliationSettings, settings: Settings) -> tuple[str, ...]:
+    lines = []
+    currency = each.rules.reporting_currency
+    if currency is not None:
+        rates = f"prices of {each.prices}" if each.prices else "no prices: other currencies unknown"
+        lines.append(f"at risk in {currency}; {rates}")
+    if each.prices is not None and (age := settings.sources[each.prices].max_age) is not None:
+        lines.append(f"prices older than {words.duration(age)} do not count")
+    if each.instruments is not None:
+        lines.append(f"ticks and multipliers from {each.instruments}")
+    share = words.percent(each.rules.max_quarantined)
+    lines.append(f"a side with more than {share} unreadable rows is incomplete")
+    return tuple(lines)

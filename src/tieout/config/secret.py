@@ -1,0 +1,143 @@
+"""Values that may hold secrets. A secret is referred to, resolved when it is used, never shown.
+
+    env:NAME                 an environment variable
+    file:PATH                a file's content, without the line break at its end
+    keyring:SERVICE/NAME     the system's keyring, with tieout[keyring]
+
+A reference is a whole value, or stands inside of one: `postgresql://app:${env:PGPASSWORD}@db/x`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qsl, quote, urlsplit
+
+from tieout.config.findings import SECRET_KEYS, Findings
+from tieout.config.scalars import text
+from tieout.config.tree import Fault, Node
+from tieout.errors import ConfigError, MissingExtra, Problem
+
+_WHOLE: Final = re.compile(r"(env|file|keyring):(.*)", re.DOTALL)
+_INSIDE: Final = re.compile(r"\$\{(env|file|keyring):([^}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A value as it was written, with the references in it.
+
+    Attributes:
+        text: safe to show: references stand in it, not what they refer to.
+        where: path of the key, for errors.
+        base: what relative paths in it are relative to.
+    """
+
+    text: str
+    where: str = ""
+    base: Path = field(default=Path(), compare=False)
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return self.text
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it refers to nothing."""
+        return not _WHOLE.fullmatch(self.text) and not _INSIDE.search(self.text)
+
+    def resolve(self) -> str:
+        """The value itself; relative SQLite paths are made absolute. Do not show or log it.
+
+        Raises:
+            ConfigError: what it refers to is not there.
+            MissingExtra: `keyring:` without tieout[keyring].
+        """
+        whole = _WHOLE.fullmatch(self.text)
+        if whole is not None:
+            return anchored(self._lookup(whole[1], whole[2]), self.base)
+        is_url = "://" in self.text
+
+        def inside(match: re.Match[str]) -> str:
+            value = self._lookup(match[1], match[2])
+            return quote(value, safe="") if is_url else value
+
+        return anchored(_INSIDE.sub(inside, self.text), self.base)
+
+    def _lookup(self, scheme: str, name: str) -> str:
+        name = name.strip()
+        if scheme == "env":
+            value = self.environ.get(name)
+            if value is None:
+                what = f"the environment variable {name} is not set"
+                raise self._missing(what, f"export {name}=…")
+            return value
+        if scheme == "file":
+            path = self.base / name
+            try:
+                return path.read_text(encoding="utf-8").rstrip("\r\n")
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or "it is not UTF-8"
+                raise self._missing(f"the secret file {path} cannot be read: {reason}") from None
+        return self._from_keyring(name)
+
+    def _from_keyring(self, name: str) -> str:
+        try:
+            import keyring  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - an extra
+        except ImportError:
+            raise MissingExtra("keyring", "a `keyring:` reference") from None
+        service, _, user = name.rpartition("/")
+        value = keyring.get_password(service, user)
+        if value is None:
+            raise self._missing(
+                f"the keyring has no entry {user!r} for {service!r}",
+                f"keyring set {service} {user}",
+            )
+        return str(value)
+
+    def _missing(self, message: str, hint: str | None = None) -> ConfigError:
+        return ConfigError((Problem(message, self.where, hint=hint),))
+
+
+def anchored(url: str, base: Path) -> str:
+    """`url` with the relative path of a SQLite database made absolute below `base`."""
+    match = re.fullmatch(r"(sqlite(?:\+\w+)?:///)([^/?][^?]*)(\?.*)?", url, re.DOTALL)
+    if match is None or match[2].startswith((":memory:", "file:")):
+        return url
+    return f"{match[1]}{(base / match[2]).resolve()}{match[3] or ''}"
+
+
+def url(node: Node, findings: Findings) -> Reference:
+    """A SQLAlchemy URL, or a reference to one. A password in clear is refused."""
+    value = text(node, findings).strip()
+    reference = Reference(value, node.path, findings.base, findings.environ)
+    if whole := _WHOLE.fullmatch(value):
+        if not whole[2].strip():
+            raise Fault(node, f"`{whole[1]}:` refers to nothing", "e.g. `env:DATABASE_URL`")
+        return reference
+    if "://" not in value:
+        raise Fault(
+            node,
+            "this is no database URL",
+            "e.g. `sqlite:///tieout.db`, `postgresql+psycopg://host/db` or `env:DATABASE_URL`",
+        )
+    if _clear_secret(value):
+        raise Fault(
+            node,
+            "a password stands here in clear",
+            "refer to it: `env:DATABASE_URL` for the whole, or `…://user:${env:PGPASSWORD}@host/db`",
+        )
+    return reference
+
+
+def _clear_secret(value: str) -> bool:
+    shown = _INSIDE.sub("", value)
+    try:
+        parts = urlsplit(shown)
+        password = parts.password
+    except ValueError:  # a malformed host; whoever opens it will say so
+        return "@" in shown
+    query = {name.lower() for name, each in parse_qsl(parts.query) if each}
+    return bool(password) or any(name.endswith(SECRET_KEYS) for name in query)

@@ -1,0 +1,328 @@
+"""`sources:` of a configuration -> SourceSettings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from tieout.config import calendars
+from tieout.config.findings import SECRET_KEYS, Findings
+from tieout.config.keys import (
+    REQUIRED,
+    Key,
+    Table,
+    attempt,
+    keyed,
+    list_of,
+    map_of,
+    mapping,
+    one_or_more,
+    read_keys,
+)
+from tieout.config.mapping import MAPPING, mapping_settings
+from tieout.config.scalars import (
+    boolean,
+    character,
+    choice,
+    clock_time,
+    duration,
+    number,
+    text,
+    time_zone,
+    whole,
+)
+from tieout.config.secret import url
+from tieout.config.settings import (
+    Expectations,
+    FileOptions,
+    FrameOptions,
+    Options,
+    QueryOptions,
+    SourceSettings,
+)
+from tieout.config.tree import Fault, Node, Reported
+from tieout.core.rules import Calendar
+from tieout.core.schema import RECORD_TYPES
+from tieout.core.text import Unreadable, parse_time, zone
+
+FORMATS: Final = ("auto", "csv", "tsv", "parquet", "json", "ndjson", "xlsx")
+COMPRESSIONS: Final = ("auto", "none", "gzip", "zstd")
+LATER: Final = ("venue", "book", "freqtrade", "kafka")
+"""Source types that are planned and not there yet."""
+
+
+def _path(node: Node, findings: Findings) -> str:
+    """A path or pattern, absolute: relative ones start at the configuration's directory."""
+    return str(findings.base / Path(text(node, findings)).expanduser())
+
+
+def _pattern(node: Node, findings: Findings) -> str:
+    value = text(node, findings)
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise Fault(node, f"this is not a regular expression: {error}") from None
+    return value
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
+
+
+def _delimiter(node: Node, findings: Findings) -> str:
+    return "auto" if node.value == "auto" else character(node, findings)
+
+
+def _sheet(node: Node, findings: Findings) -> str | int:
+    value = text(node, findings)
+    return int(value) if value.isdecimal() and not node.quoted else value
+
+
+def _encoding(node: Node, findings: Findings) -> str:
+    value = text(node, findings)
+    if value == "auto":
+        return value
+    try:
+        "".encode(value)
+    except (LookupError, ValueError):
+        raise Fault(node, f"unknown encoding `{value}`", "e.g. utf-8, cp1252, utf-16") from None
+    return value
+
+
+def _record_path(node: Node, findings: Findings) -> tuple[str, ...]:
+    if isinstance(node.value, str):
+        return tuple(text(node, findings).split("."))
+    return list_of(text)(node, findings)
+
+
+WINDOW: Final[Table] = {
+    "from": Key(text, '"2026-11-19T00:00:00Z"', "The first covered instant.", REQUIRED),
+    "to": Key(text, '"2026-11-20T00:00:00Z"', "The last one.", REQUIRED),
+}
+
+
+def _covers(node: Node, findings: Findings) -> str | dict[str, Any]:
+    if isinstance(node.value, str):
+        return choice("coverage", ("business_date", "everything"))(node, findings)
+    before = len(findings.problems)
+    window = read_keys(node, WINDOW, findings)
+    if len(findings.problems) > before:
+        raise Reported(node)
+    return window
+
+
+EXPECT: Final[Table] = {
+    "rows": Key(whole, "2000", "How many records there must be."),
+    "totals": Key(
+        map_of(number),
+        '{quantity: "1234.5"}',
+        "Control totals: the sum of a column, or `notional` (the sum of price x quantity).",
+        {},
+    ),
+    "symbols": Key(
+        list_of(text), "[BTC/USDT]", "Symbols of which there must be at least one record.", ()
+    ),
+}
+
+
+def _build_expect(
+    rows: int | None, totals: dict[str, Any], symbols: tuple[str, ...]
+) -> Expectations:
+    return Expectations(rows, totals, frozenset(symbols))
+
+
+FILE: Final[Table] = {
+    "path": Key(
+        one_or_more(_path),
+        "trades.csv",
+        "A file, a pattern (`fills/*.csv`), or a list of them. Relative to the configuration."
+        " `{business_date:%Y%m%d}` stands for the run's date.",
+        REQUIRED,
+    ),
+    "format": Key(
+        choice("format", FORMATS), "csv", f"{_listed(FORMATS)}.", "auto", "by suffix and content"
+    ),
+    "compression": Key(
+        choice("compression", COMPRESSIONS),
+        "gzip",
+        f"{_listed(COMPRESSIONS)}.",
+        "auto",
+        "by the first bytes",
+    ),
+    "encoding": Key(_encoding, "cp1252", "Of a text file.", "auto", "its BOM, else UTF-8"),
+    "delimiter": Key(_delimiter, '";"', "Between the cells of a CSV file.", "auto", "found out"),
+    "quote": Key(character, '"\'"', "Around cells of a CSV file.", '"'),
+    "escape": Key(character, "'\\'", "Before a quote inside a cell.", '"', "quotes are doubled"),
+    "names": Key(
+        list_of(text), "[trade_id, price]", "Its columns, where the file has no header.", ()
+    ),
+    "skip_rows": Key(whole, "3", "Lines before the header.", 0),
+    "comment": Key(text, '"#"', "Lines that start with this are not read.", "", "nothing"),
+    "trailer": Key(
+        _pattern,
+        r"'TRL,(?P<rows>\d+)'",
+        "A regular expression that the last line must match. Its named groups are control"
+        " totals: `rows`, `notional`, or a column.",
+        "",
+        "there is none",
+    ),
+    "sheet": Key(
+        _sheet, "Trades", "Of a workbook: its name, or its number from 1.", None, "the first"
+    ),
+    "record_path": Key(
+        _record_path, "data.trades", "Keys to the list of records in a JSON file.", ()
+    ),
+}
+SQL: Final[Table] = {
+    "url": Key(
+        url,
+        "env:DATABASE_URL",
+        "The SQLAlchemy URL of the database. A password in it is a reference.",
+        REQUIRED,
+    ),
+    "query": Key(text, "SELECT * FROM trades", "One SELECT. `:business_date` is bound.", REQUIRED),
+}
+FRAME: Final[Table] = {}
+TYPES: Final[Mapping[str, Table]] = {"file": FILE, "sql": SQL, "frame": FRAME}
+
+COVERAGE: Final[Table] = {
+    "timezone": Key(
+        time_zone, "Europe/London", "The IANA zone of times without one, and of the business date."
+    ),
+    "calendar": Key(calendars.calendar, "weekdays", "Its business days.", None, "weekdays"),
+    "cutoff": Key(
+        clock_time, '"17:00"', "From this time on a record is of the next business date."
+    ),
+    "covers": Key(
+        _covers,
+        "everything",
+        "`business_date`; `everything`: it repeats the whole history; or `{from: ..., to: ...}`.",
+        "business_date",
+    ),
+    "due_by": Key(
+        calendars.due_by,
+        '"18:00"',
+        'When it must be there, on the business date; or `{business_days: 1, at: "06:00"}`.',
+    ),
+    "allow_empty": Key(boolean, "true", "No records at all is a valid answer.", False),
+    "expect": Key(
+        keyed(EXPECT, _build_expect),
+        "{rows: 2000}",
+        "What it must hold to be whole.",
+        Expectations(),
+    ),
+    "max_age": Key(duration, "1h", "Of prices: older ones do not count."),
+}
+
+COMMON: Final[Table] = {
+    "type": Key(choice("source type", TYPES), "file", f"{_listed(TYPES)}.", REQUIRED),
+    "records": Key(
+        choice("record type", RECORD_TYPES),
+        "trades",
+        "What its rows are.",
+        None,
+        "what the reconciliation says",
+    ),
+}
+
+
+def source(name: str, node: Node, findings: Findings, *, frame: bool = False) -> SourceSettings:
+    """One source. `frame`: where it names no type, it is a frame. Raises Fault."""
+    entries = mapping(node)
+    _refuse_secrets(node, findings)
+    type_ = _type(node, entries, findings, frame)
+    table = {**COMMON, **TYPES[type_], **MAPPING, **COVERAGE}
+    if frame:
+        table["type"] = Key(COMMON["type"].read, "frame", "", "frame")
+    elsewhere = {key: each for other in TYPES.values() for key, each in other.items()}
+    for key in entries.keys() & elsewhere.keys() - table.keys():
+        owner = next(each for each, other in TYPES.items() if key in other)
+        findings.add(
+            entries[key], f"`{key}` is of sources of type {owner}; this one is {type_}", key=True
+        )
+    also = {*elsewhere, *_secrets(entries)}
+    keys = read_keys(node, table, findings, also=also)
+    window, everything = _window(entries.get("covers"), keys, findings)
+    due = keys["due_by"]
+    return SourceSettings(
+        name=name,
+        type=type_,
+        options=_options(type_, keys),
+        records=keys["records"],
+        mapping=mapping_settings(entries, keys, findings),
+        timezone=keys["timezone"],
+        calendar=keys["calendar"] or Calendar(),
+        cutoff=keys["cutoff"],
+        allow_empty=keys["allow_empty"],
+        everything=everything,
+        window=window,
+        due_by=due
+        and calendars.business_deadline(due, zone=keys["timezone"], calendar=keys["calendar"]),
+        expect=keys["expect"],
+        max_age=keys["max_age"],
+    )
+
+
+def _type(node: Node, entries: dict[str, Node], findings: Findings, frame: bool) -> str:
+    """The source's type; its faults are reported here, once. Raises Reported."""
+    entry = entries.get("type")
+    if entry is None:
+        if frame:
+            return "frame"
+        guess = "sql" if "query" in entries else "file"
+        hint = f"add `type: {guess}`; there are: {', '.join(TYPES)}"
+        raise Fault(node, "`type` is missing", hint, key=True)
+    if entry.value in LATER:
+        what = f"sources of type `{entry.value}` do not exist yet"
+        raise Fault(entry, what, f"there are: {', '.join(TYPES)}")
+    found = attempt(COMMON["type"].read, entry, findings)
+    if found is None:
+        raise Reported(entry)
+    return str(found)
+
+
+def _secrets(entries: dict[str, Node]) -> list[str]:
+    return [key for key in entries if key.lower().endswith(SECRET_KEYS)]
+
+
+def _refuse_secrets(node: Node, findings: Findings) -> None:
+    entries = mapping(node)
+    for key in _secrets(entries):
+        value = entries[key].value
+        if isinstance(value, str) and not value.startswith(("env:", "file:", "keyring:")):
+            hint = f"refer to it, e.g. `env:{key.upper()}`"
+            findings.add(entries[key], f"`{key}` stands here in clear", hint, key=True)
+        else:
+            hint = "a database's password goes into its URL: `…://user:${env:PGPASSWORD}@host/db`"
+            findings.add(entries[key], f"`{key}` is no key of this source", hint, key=True)
+
+
+def _options(type_: str, keys: dict[str, Any]) -> Options:
+    match type_:
+        case "file":
+            options = {name: keys[name] for name in FILE if name != "path"}
+            return FileOptions(paths=keys["path"] or (), **options)
+        case "sql":
+            return QueryOptions(keys["url"], keys["query"])
+        case _:
+            return FrameOptions()
+
+
+def _window(
+    node: Node | None, keys: dict[str, Any], findings: Findings
+) -> tuple[tuple[int, int] | None, bool]:
+    covers = keys["covers"]
+    if node is None or isinstance(covers, str):
+        return None, covers == "everything"
+    where = zone(keys["timezone"]) if keys["timezone"] else None
+    ends = []
+    for name in WINDOW:
+        try:
+            ends.append(parse_time(covers[name], "iso", where))
+        except Unreadable as why:
+            findings.add(mapping(node)[name], str(why), "e.g. `2026-11-19T00:00:00Z`")
+    if len(ends) == 2 and ends[0] > ends[1]:
+        findings.add(node, "the window ends before it begins")
+    return ((ends[0], ends[1]) if len(ends) == 2 else None), False

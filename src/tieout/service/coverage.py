@@ -1,0 +1,119 @@
+"""Whether a side is complete, and which records the other side may be said to lack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import date
+from decimal import Decimal
+
+from tieout.core.canonical import instant
+from tieout.core.model import Record
+from tieout.core.money import beyond_share, plain
+from tieout.core.scan import Coverage, Scan
+from tieout.ports import SideFacts
+
+
+def coverage_of(
+    scan: Scan, facts: SideFacts, *, max_quarantined: Decimal, everything: bool
+) -> Coverage:
+    """How far a side's answer reaches: what was read, held against what it says of itself."""
+    reasons = [
+        *_counted(scan, facts),
+        *_summed(scan, facts),
+        *_present(scan, facts),
+        *_readable(facts, max_quarantined),
+    ]
+    return Coverage(
+        source=scan.source,
+        rows=facts.rows,
+        quarantined=len(facts.quarantined),
+        complete=not reasons,
+        reasons=tuple(reasons),
+        watermark=facts.watermark,
+        window=scan.controls.window,
+        everything=everything,
+        totals=dict(facts.totals),
+        inputs=scan.inputs(),
+        notes=scan.notes,
+    )
+
+
+def _counted(scan: Scan, facts: SideFacts) -> list[str]:
+    read = facts.rows + len(facts.quarantined) + facts.skipped
+    expected = scan.controls.rows
+    reasons = []
+    if expected is not None and expected != read:
+        reasons.append(f"{read} records were read, but {expected} are expected")
+    if not facts.rows and not facts.quarantined and not scan.allow_empty:
+        reasons.append(
+            "no record was read; if that can be right, say `allow_empty: true`, or expect 0 rows"
+        )
+    return reasons
+
+
+def _summed(scan: Scan, facts: SideFacts) -> list[str]:
+    return [
+        f"the sum of {column} is {plain(facts.totals[column])}, but its control total is"
+        f" {plain(expected)}"
+        for column, expected in sorted(scan.controls.totals.items())
+        if facts.totals.get(column, Decimal(0)) != expected
+    ]
+
+
+def _present(scan: Scan, facts: SideFacts) -> list[str]:
+    reasons = [f"there is no record of {symbol}" for symbol in facts.missing_symbols]
+    if facts.outside_window and scan.controls.window is not None:
+        first, last = map(instant, scan.controls.window)
+        reasons.append(
+            f"{facts.outside_window} records lie outside the declared window {first} to {last}"
+        )
+    return reasons
+
+
+def _readable(facts: SideFacts, limit: Decimal) -> list[str]:
+    bad = Decimal(len(facts.quarantined))
+    total = bad + facts.rows
+    if bad and beyond_share(bad, total, limit):
+        return [
+            f"{len(facts.quarantined)} of {total} records are quarantined, more than"
+            f" {plain(limit * 100)} %"
+        ]
+    return []
+
+
+def coverage_gap(
+    coverage: Coverage,
+    *,
+    business_date: date,
+    covered: Collection[date],
+    clock: str | None,
+) -> Callable[[Record], str | None]:
+    """Why a side cannot say that it lacks a given record of the other; None where it can.
+
+    A file covers its business date: the records that came with it. Coverage adds up: what an
+    earlier complete run covered stays covered.
+
+    Args:
+        covered: business dates that earlier runs covered completely.
+        clock: the time column that a declared window is about.
+    """
+    why = "; ".join(coverage.reasons)
+
+    def gap(record: Record) -> str | None:
+        since = record.carried_from or business_date
+        if since != business_date and since in covered:
+            return None
+        if not coverage.complete:
+            return f"{coverage.source} is incomplete: {why}"
+        if coverage.everything:
+            return None
+        if coverage.window is not None:
+            when = record.values.get(clock) if clock is not None else None
+            if isinstance(when, int) and not coverage.window[0] <= when <= coverage.window[1]:
+                return f"{coverage.source} does not cover {instant(when)}"
+            return None
+        if since != business_date:
+            return f"{coverage.source} was never complete for {since}"
+        return None
+
+    return gap

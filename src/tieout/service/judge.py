@@ -1,0 +1,345 @@
+"""Every candidate of a match, decided: counts, breaks, and what is carried into the next run."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from tieout.core.canonical import dumps, nanoseconds, plain_record
+from tieout.core.decide import Bearing, Bench, decide
+from tieout.core.lifecycle import Evidence, KnownBreak, OpenItem
+from tieout.core.match.plan import Plan, plan
+from tieout.core.model import (
+    Agrees,
+    Break,
+    Candidate,
+    Expected,
+    Flat,
+    Group,
+    Kind,
+    Outcome,
+    Quarantined,
+    Record,
+    Side,
+    Unknown,
+    WithinTolerance,
+)
+from tieout.core.money import add, distance
+from tieout.core.scan import Coverage
+from tieout.core.schema import RecordType
+from tieout.ports import (
+    DriftStatistic,
+    Matching,
+    MatchTask,
+    Prior,
+    RunCounts,
+    RunIntent,
+    SideFacts,
+    Spool,
+)
+from tieout.service.coverage import coverage_gap, coverage_of
+from tieout.service.setup import Reference, Setup
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A run's answer, before it is held against the store.
+
+    Attributes:
+        reasons: why the run is not complete, beyond what the sides' coverage says.
+        found: the breaks, sorted by id.
+    """
+
+    internal: Coverage
+    external: Coverage
+    counts: RunCounts
+    found: Spool
+    open_items: Sequence[OpenItem]
+    quarantine: Sequence[tuple[Side | None, Quarantined]]
+    statistics: Sequence[DriftStatistic]
+    evidence: Evidence
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        return self.internal.complete and self.external.complete and not self.reasons
+
+    def own_counts(self) -> dict[str, int]:
+        """The counts that are part of the run's digest."""
+        counts = self.counts
+        return {
+            "internal_rows": self.internal.rows,
+            "internal_quarantined": self.internal.quarantined,
+            "external_rows": self.external.rows,
+            "external_quarantined": self.external.quarantined,
+            "matched": counts.matched,
+            "within_tolerance": counts.within_tolerance,
+            "expected": counts.expected,
+            "unknown": counts.unknown,
+            "after_cut": counts.after_cut,
+        }
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Counts and carried records while the candidates stream by."""
+
+    agreed: int = 0
+    within: int = 0
+    broken: int = 0
+    expected: int = 0
+    unknown: int = 0
+    uncovered: int = 0
+    items: list[OpenItem] = field(default_factory=list)
+
+
+def judge(
+    setup: Setup,
+    task: MatchTask,
+    matching: Matching,
+    reference: Reference,
+    prior: Prior,
+    spool: Spool,
+    intent: RunIntent,
+) -> Judged:
+    """Decide every candidate of `matching`; breaks go into `spool`."""
+    coverage = {
+        Side.INTERNAL: _coverage(setup, task, matching.internal, Side.INTERNAL),
+        Side.EXTERNAL: _coverage(setup, task, matching.external, Side.EXTERNAL),
+    }
+    facts = {Side.INTERNAL: matching.internal, Side.EXTERNAL: matching.external}
+    worked_out = plan_of(task, facts)
+    bench = _bench(setup, task, worked_out, facts, coverage, reference, prior, intent)
+    sums = _Sums(agreed=matching.agreed, within=matching.agreed_within)
+    drift = _Drift(worked_out)
+    for candidate in matching.candidates:
+        _count(decide(candidate, bench), candidate, sums, spool, drift, intent)
+    after_cut = [*matching.internal.after_cut, *matching.external.after_cut]
+    items = _open_items(sums.items, after_cut, facts, worked_out.records, intent)
+    return Judged(
+        internal=coverage[Side.INTERNAL],
+        external=coverage[Side.EXTERNAL],
+        counts=RunCounts(
+            matched=sums.agreed,
+            within_tolerance=sums.within,
+            expected=sums.expected,
+            unknown=sums.unknown,
+            after_cut=len(after_cut),
+            broken=sums.broken,
+        ),
+        found=spool,
+        open_items=items if worked_out.records.event else (),
+        quarantine=_quarantine(matching),
+        statistics=[*matching.statistics, *drift.statistics()],
+        evidence=_evidence(task, coverage, worked_out, intent, sums),
+        reasons=_reasons(setup, matching, reference, sums),
+    )
+
+
+def plan_of(task: MatchTask, facts: Mapping[Side, SideFacts]) -> Plan:
+    """The plan that the engine worked by, from the columns it found."""
+    internal = task.internal.reading.present(facts[Side.INTERNAL].columns)
+    external = task.external.reading.present(facts[Side.EXTERNAL].columns)
+    return plan(task.rules, internal, external)
+
+
+def _coverage(setup: Setup, task: MatchTask, facts: SideFacts, side: Side) -> Coverage:
+    wired = setup.internal if side is Side.INTERNAL else setup.external
+    scan = task.internal.scan if side is Side.INTERNAL else task.external.scan
+    return coverage_of(
+        scan, facts, max_quarantined=task.rules.max_quarantined, everything=wired.everything
+    )
+
+
+def _bench(
+    setup: Setup,
+    task: MatchTask,
+    worked_out: Plan,
+    facts: Mapping[Side, SideFacts],
+    coverage: Mapping[Side, Coverage],
+    reference: Reference,
+    prior: Prior,
+    intent: RunIntent,
+) -> Bench:
+    keys = [set(step.on) for step in worked_out.steps]
+    return Bench(
+        rules=task.rules,
+        plan=worked_out,
+        as_of=nanoseconds(intent.as_of),
+        sides={
+            side: Bearing(
+                coverage_gap=coverage_gap(
+                    coverage[side],
+                    business_date=intent.business_date,
+                    covered=prior.covered.get(side, frozenset()),
+                    clock=worked_out.records.clock,
+                ),
+                keyless_quarantined=any(
+                    not any(key <= set(entry.values) for key in keys)
+                    for entry in facts[side].quarantined
+                ),
+            )
+            for side in Side
+        },
+        instruments=reference.instruments,
+        prices=reference.prices,
+        check_records={
+            index: check.reading.records for index, check in enumerate(setup.checks)
+        },
+    )
+
+
+def _count(
+    outcome: Outcome,
+    candidate: Candidate,
+    sums: _Sums,
+    spool: Spool,
+    drift: _Drift,
+    intent: RunIntent,
+) -> None:
+    match outcome:
+        case Break():
+            spool.add(outcome)
+            sums.broken += _weight(candidate)
+            sums.items += [_item(side, record, intent) for side, record in outcome.held]
+        case WithinTolerance():
+            sums.agreed += 1
+            sums.within += 1
+            drift.add(outcome)
+        case Agrees() | Flat():
+            sums.agreed += 1
+        case Expected():
+            sums.expected += 1
+            sums.items.append(_item(outcome.side, outcome.record, intent))
+        case Unknown():
+            sums.unknown += 1
+            sums.uncovered += not outcome.quarantined
+            sums.items.append(_item(outcome.side, outcome.record, intent))
+
+
+def _weight(candidate: Candidate) -> int:
+    """Pairs and records that broke. Of a DUPLICATE, the record itself goes on and is counted."""
+    if not isinstance(candidate, Group):
+        return 1
+    return 0 if candidate.kind is Kind.DUPLICATE else len(candidate.records)
+
+
+def _item(side: Side, record: Record, intent: RunIntent) -> OpenItem:
+    return OpenItem(side, record, record.carried_from or intent.business_date)
+
+
+def _open_items(
+    items: list[OpenItem],
+    after_cut: list[OpenItem],
+    facts: Mapping[Side, SideFacts],
+    records: RecordType,
+    intent: RunIntent,
+) -> list[OpenItem]:
+    """What the next run starts from, quarantined rows whose key was readable among it."""
+    unreadable = [
+        OpenItem(side, _unread(entry, facts[side]), intent.business_date, unreadable=True)
+        for side in Side
+        for entry in facts[side].quarantined
+        if entry.values
+    ]
+    carried = [item for side in Side for item in facts[side].unreadable]
+    return [*items, *after_cut, *unreadable, *carried]
+
+
+def _unread(entry: Quarantined, facts: SideFacts) -> Record:
+    """A quarantined row as a record: what was readable of it; its place makes it one."""
+    identity = {name: entry.values.get(name) for name in facts.identity}
+    if None in identity.values():
+        identity["quarantined"] = f"{entry.place}:{entry.row}"
+    return Record(entry.values, identity, entry.row)
+
+
+def _quarantine(matching: Matching) -> list[tuple[Side | None, Quarantined]]:
+    entries: list[tuple[Side | None, Quarantined]] = []
+    entries += [(Side.INTERNAL, each) for each in matching.internal.quarantined]
+    entries += [(Side.EXTERNAL, each) for each in matching.external.quarantined]
+    entries += [(None, each) for facts in matching.checks for each in facts.quarantined]
+    return entries
+
+
+def _reasons(
+    setup: Setup, matching: Matching, reference: Reference, sums: _Sums
+) -> tuple[str, ...]:
+    reasons = list(reference.reasons)
+    if sums.uncovered:
+        reasons.append(
+            f"{sums.uncovered} records are unknown: nothing covers what the other side lacks"
+        )
+    for check, facts in zip(setup.checks, matching.checks, strict=True):
+        if facts.quarantined:
+            reasons.append(
+                f"{len(facts.quarantined)} rows of {check.source.name} are quarantined, so that"
+                " their checks could not be made"
+            )
+    return tuple(reasons)
+
+
+def _evidence(
+    task: MatchTask,
+    coverage: Mapping[Side, Coverage],
+    worked_out: Plan,
+    intent: RunIntent,
+    sums: _Sums,
+) -> Evidence:
+    carried = {
+        (item.side, dumps(plain_record(item.record.identity, worked_out.records)))
+        for side in (task.internal, task.external)
+        for item in side.carried
+    }
+
+    def evaluated(known: KnownBreak) -> bool:
+        stored = json.loads(known.content)
+        side = Side(stored["records"][0]["side"])
+        return stored["kind"] != Kind.DUPLICATE and (side, dumps(stored["key"])) in carried
+
+    return Evidence(
+        complete=all(each.complete for each in coverage.values()),
+        business_date=intent.business_date,
+        everything=all(each.everything for each in coverage.values()),
+        snapshot=not worked_out.records.event,
+        evaluated=evaluated,
+    )
+
+
+class _Drift:
+    """The largest and summed differences of pairs inside tolerance that were decided here."""
+
+    def __init__(self, worked_out: Plan) -> None:
+        self._plan = worked_out
+        self._sums: defaultdict[tuple[str, str | None], tuple[int, Decimal, Decimal]]
+        self._sums = defaultdict(lambda: (0, Decimal(0), Decimal(0)))
+
+    def add(self, outcome: WithinTolerance) -> None:
+        symbol = outcome.internal.values.get("symbol")
+        for column, _ in outcome.used:
+            gap = _gap(outcome.internal.values.get(column), outcome.external.values.get(column))
+            if gap is not None:
+                key = (column, symbol if isinstance(symbol, str) else None)
+                pairs, largest, total = self._sums[key]
+                self._sums[key] = (pairs + 1, max(largest, gap), add(total, gap))
+
+    def statistics(self) -> list[DriftStatistic]:
+        return [
+            DriftStatistic(0, column, symbol, pairs, largest, total)
+            for (column, symbol), (pairs, largest, total) in sorted(
+                self._sums.items(), key=lambda item: (item[0][0], item[0][1] or "")
+            )
+        ]
+
+
+def _gap(left: object, right: object) -> Decimal | None:
+    if isinstance(left, int) and isinstance(right, int):
+        return Decimal(abs(left - right))
+    if isinstance(left, Decimal) and isinstance(right, Decimal):
+        return distance(left, right)
+    return None
+
+

@@ -1,0 +1,281 @@
+"""One run of a reconciliation: intent, match, decide, settle, one transaction.
+
+1. Nothing is concluded from a source that failed: the run fails, breaks and open items stay.
+2. The intent row is committed before any work; the result is one later transaction.
+3. If another run of the same reconciliation came between, this one is repeated.
+4. A dry run does the same and writes nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from time import monotonic
+from zoneinfo import ZoneInfo
+
+from tieout.core.calendars import add_business_days, business_date_of, moment_of
+from tieout.core.canonical import digest, nanoseconds
+from tieout.core.lifecycle import OpenItem
+from tieout.core.model import RunStatus, Side
+from tieout.core.scan import Scan
+from tieout.errors import RunSuperseded, SourceError, SourceMissing, UsageError
+from tieout.ports import (
+    BreakFilter,
+    BreakRow,
+    CheckTask,
+    Clock,
+    Engine,
+    MatchTask,
+    Prior,
+    QuarantineRow,
+    RunIntent,
+    RunRow,
+    SideTask,
+    Spool,
+    Store,
+)
+from tieout.service.judge import Judged, judge
+from tieout.service.settle import dry_settle, settle_and_commit
+from tieout.service.setup import Progress, Reference, Request, Setup, SideSetup
+
+_occurrence = itertools.count()
+
+ATTEMPTS = 3
+"""How often a run is repeated when others of the same reconciliation come between."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """A run that ended. Breaks are those open after it; both are fresh iterators each time."""
+
+    row: RunRow
+    breaks: Callable[[], Iterator[BreakRow]]
+    quarantine: Callable[[], Iterator[QuarantineRow]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a service runs with."""
+
+    engine: Engine
+    store: Store
+    clock: Clock
+    spool: Callable[[], AbstractContextManager[Spool]]
+    progress: Progress
+
+
+def run(setup: Setup, request: Request, bench: Bench) -> RunOutcome:
+    """Run a reconciliation once.
+
+    Raises:
+        UsageError: the business date is before the latest one, without `restate` or `dry_run`.
+        StoreError: the store cannot be used, or others kept coming between.
+    """
+    started, as_of, day = _when(setup, request, bench.clock)
+    for attempt in range(1, ATTEMPTS + 1):
+        prior = bench.store.prior(setup.rules.name)
+        _check_order(setup, request, prior, day)
+        intent = _intent(setup, request, started, as_of, day, prior.fence)
+        if not request.dry_run:
+            bench.store.begin(intent)
+        try:
+            return _Run(setup, request, bench, intent, prior).go()
+        except RunSuperseded:
+            bench.store.fail(
+                intent.run_id,
+                replace(_empty(intent), reasons=("another run came between; repeated",)),
+            )
+            if attempt == ATTEMPTS:
+                raise
+        except BaseException as error:
+            if not request.dry_run:
+                reason = f"{type(error).__name__}: {error}".splitlines()[0]
+                bench.store.fail(intent.run_id, replace(_empty(intent), reasons=(reason,)))
+            raise
+    raise AssertionError("unreachable")
+
+
+def _when(setup: Setup, request: Request, clock: Clock) -> tuple[datetime, datetime, date]:
+    started = clock.now()
+    as_of = request.as_of or started
+    day = request.business_date or business_date_of(
+        nanoseconds(as_of),
+        setup.zone,
+        setup.cutoff,
+    )
+    return started, as_of, day
+
+
+def _check_order(setup: Setup, request: Request, prior: Prior, day: date) -> None:
+    late = prior.latest is not None and day < prior.latest
+    if late and not request.restate and not request.dry_run:
+        raise UsageError(
+            f"business date {day} is before {prior.latest}, the latest one that"
+            f" {setup.rules.name!r} ran for",
+            hint="restate it with --restate, or look without writing with --dry-run",
+        )
+
+
+def _intent(
+    setup: Setup, request: Request, started: datetime, as_of: datetime, day: date, fence: int
+) -> RunIntent:
+    occurrence = (started.isoformat(), str(fence), socket.gethostname(), str(os.getpid()),
+                  str(next(_occurrence)))
+    run_id = digest("run", setup.rules.name, *occurrence)[:32]
+    return RunIntent(
+        run_id=run_id,
+        reconciliation=setup.rules.name,
+        started_at=started,
+        as_of=as_of,
+        business_date=day,
+        rules_digest=setup.digest,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        restate=request.restate,
+    )
+
+
+def _empty(intent: RunIntent) -> RunRow:
+    return RunRow(
+        run_id=intent.run_id,
+        reconciliation=intent.reconciliation,
+        status=RunStatus.FAILED,
+        as_of=intent.as_of,
+        business_date=intent.business_date,
+        started_at=intent.started_at,
+        finished_at=None,
+        rules_digest=intent.rules_digest,
+    )
+
+
+class _Run:
+    """One attempt."""
+
+    def __init__(
+        self, setup: Setup, request: Request, bench: Bench, intent: RunIntent, prior: Prior
+    ) -> None:
+        self.setup = setup
+        self.request = request
+        self.bench = bench
+        self.intent = intent
+        self.prior = prior
+        self.began = monotonic()
+
+    def go(self) -> RunOutcome:
+        self.bench.progress(f"{self.intent.reconciliation}: reading")
+        scans, failures = self._scans()
+        if failures:
+            return self._failed(failures)
+        reference = self.setup.reference(self.intent.business_date)
+        task = self._task(scans, reference)
+        self.bench.progress(f"{self.intent.reconciliation}: matching")
+        try:
+            with self.bench.spool() as spool, self.bench.engine.match(task) as matching:
+                self.bench.progress(f"{self.intent.reconciliation}: deciding")
+                judged = judge(self.setup, task, matching, reference, self.prior, spool,
+                               self.intent)
+                return self._finish(judged)
+        except SourceError as error:
+            return self._failed([(None, error)])
+
+    def _scans(self) -> tuple[list[Scan], list[tuple[Side | None, SourceError]]]:
+        scans: list[Scan] = []
+        failures: list[tuple[Side | None, SourceError]] = []
+        sides = [(Side.INTERNAL, self.setup.internal), (Side.EXTERNAL, self.setup.external)]
+        for side, each in [*sides, *((None, check) for check in self.setup.checks)]:
+            try:
+                scans.append(each.source.scan(business_date=self.intent.business_date))
+            except SourceMissing as error:
+                failures.append((side, self._late(each, error)))
+            except SourceError as error:
+                failures.append((side, error))
+        return scans, failures
+
+    def _late(self, side: SideSetup, error: SourceMissing) -> SourceError:
+        """A missing source is only late until it is due."""
+        due = side.due_by
+        if due is None:
+            return error
+        zone = ZoneInfo(due.timezone)
+        moment = moment_of(self.intent.business_date, due.at, zone)
+        if due.business_days:
+            day = add_business_days(self.intent.business_date, due.business_days, due.calendar)
+            moment = moment_of(day, due.at, zone)
+        if nanoseconds(self.intent.as_of) <= moment:
+            return _NotDue(error.what, where=error.where, hint="it is not due yet; run again later")
+        return error
+
+    def _task(self, scans: Sequence[Scan], reference: Reference) -> MatchTask:
+        items: dict[Side, list[OpenItem]] = {side: [] for side in Side}
+        if self.setup.internal.reading.records.event:
+            for item in self.bench.store.open_items(
+                self.intent.reconciliation, before=self.intent.business_date
+            ):
+                items[item.side].append(item)
+        return MatchTask(
+            rules=self.setup.rules,
+            internal=SideTask(
+                Side.INTERNAL, scans[0], self.setup.internal.reading, items[Side.INTERNAL]
+            ),
+            external=SideTask(
+                Side.EXTERNAL, scans[1], self.setup.external.reading, items[Side.EXTERNAL]
+            ),
+            checks=[
+                CheckTask(index, scan, check.reading)
+                for index, (scan, check) in enumerate(
+                    zip(scans[2:], self.setup.checks, strict=True)
+                )
+            ],
+            cut=nanoseconds(self.intent.as_of),
+            business_date=self.intent.business_date,
+            multipliers=any(each.multiplier != 1 for each in reference.instruments.values()),
+        )
+
+    def _failed(self, failures: Sequence[tuple[Side | None, SourceError]]) -> RunOutcome:
+        late = all(isinstance(error, _NotDue) for _, error in failures)
+        row = replace(
+            _empty(self.intent),
+            status=RunStatus.INCOMPLETE if late else RunStatus.FAILED,
+            finished_at=self.bench.clock.now(),
+            reasons=tuple(str(error) for _, error in failures),
+            seconds=monotonic() - self.began,
+        )
+        if not self.request.dry_run:
+            self.bench.store.fail(self.intent.run_id, row)
+        return RunOutcome(row, self._stored_breaks, lambda: iter(()))
+
+    def _finish(self, judged: Judged) -> RunOutcome:
+        self.bench.progress(f"{self.intent.reconciliation}: storing")
+
+        def seconds() -> float:
+            return monotonic() - self.began
+
+        if self.request.dry_run:
+            row, rows = dry_settle(self.bench.store, self.intent, judged, self.bench.clock, seconds)
+            bad = [
+                QuarantineRow(self.intent.run_id, side, entry) for side, entry in judged.quarantine
+            ]
+            return RunOutcome(row, lambda: iter(rows), lambda: iter(bad))
+        row = settle_and_commit(
+            self.bench.store, self.intent, self.prior, judged, self.bench.clock, seconds
+        )
+        return RunOutcome(
+            row, self._stored_breaks, lambda: self.bench.store.quarantine(self.intent.run_id)
+        )
+
+    def _stored_breaks(self) -> Iterator[BreakRow]:
+        return self.bench.store.breaks(
+            BreakFilter(
+                reconciliation=self.intent.reconciliation,
+                states=("open", "in_review", "correcting"),
+            )
+        )
+
+
+class _NotDue(SourceError):
+    """A source that is not there, and need not be yet."""

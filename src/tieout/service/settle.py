@@ -1,0 +1,149 @@
+"""A run's answer held against the store: transitions, digest, and one transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+from tieout.core.canonical import RunDigest, content, moment, nanoseconds
+from tieout.core.lifecycle import Transition, merging, settle
+from tieout.core.model import RunStatus, Side
+from tieout.core.tally import Tally
+from tieout.ports import (
+    BreakRow,
+    Clock,
+    Prior,
+    RunIntent,
+    RunResult,
+    RunRow,
+    Store,
+    StoreView,
+)
+from tieout.service.judge import Judged
+
+
+class _Settling:
+    """Transitions on their way into the store, counted and digested as they pass."""
+
+    def __init__(
+        self, intent: RunIntent, judged: Judged, clock: Clock, seconds: Callable[[], float]
+    ) -> None:
+        self._intent = intent
+        self._judged = judged
+        self._clock = clock
+        self._seconds = seconds
+        self._tally = Tally()
+        self._digest = RunDigest(judged.own_counts(), intent.rules_digest)
+
+    def transitions(self, view: StoreView) -> Iterator[Transition]:
+        found = self._judged.found
+        merges = merging(((brk.id, brk.alias) for brk in found), view.known)
+        for transition in settle(
+            view.open_breaks(),
+            found,
+            view.known,
+            self._judged.evidence,
+            as_of=nanoseconds(self._intent.as_of),
+            merges=merges,
+        ):
+            self._tally.add(transition)
+            if transition.open:
+                self._digest.add(transition.id, transition.content)
+            yield transition
+
+    def row(self) -> RunRow:
+        """The run's row; after the last transition."""
+        judged, breaks = self._judged, self._tally.counts()
+        status = RunStatus.CLEAN
+        if breaks.open:
+            status = RunStatus.BREAKS
+        if not judged.complete:
+            status = RunStatus.INCOMPLETE
+        intent = self._intent
+        return RunRow(
+            run_id=intent.run_id,
+            reconciliation=intent.reconciliation,
+            status=status,
+            as_of=intent.as_of,
+            business_date=intent.business_date,
+            started_at=intent.started_at,
+            finished_at=self._clock.now(),
+            rules_digest=intent.rules_digest,
+            internal=judged.internal,
+            external=judged.external,
+            counts=judged.counts,
+            breaks=breaks,
+            digest=self._digest.hexdigest(),
+            seconds=round(self._seconds(), 3),
+            reasons=judged.reasons,
+            statistics=judged.statistics,
+            inputs=(*judged.internal.inputs, *judged.external.inputs),
+        )
+
+
+def settle_and_commit(
+    store: Store,
+    intent: RunIntent,
+    prior: Prior,
+    judged: Judged,
+    clock: Clock,
+    seconds: Callable[[], float],
+) -> RunRow:
+    """Write the result, whole or not at all.
+
+    Raises:
+        RunSuperseded: another result of the reconciliation was committed since `prior`.
+    """
+    settling = _Settling(intent, judged, clock, seconds)
+    return store.commit(
+        RunResult(
+            intent=intent,
+            fence=prior.fence,
+            settle=settling.transitions,
+            finish=settling.row,
+            open_items=judged.open_items,
+            quarantine=judged.quarantine,
+            covered={
+                Side.INTERNAL: judged.internal.complete,
+                Side.EXTERNAL: judged.external.complete,
+            },
+        )
+    )
+
+
+def dry_settle(
+    store: Store,
+    intent: RunIntent,
+    judged: Judged,
+    clock: Clock,
+    seconds: Callable[[], float],
+) -> tuple[RunRow, list[BreakRow]]:
+    """The same answer, and the breaks that would be open, without writing anything."""
+    settling = _Settling(intent, judged, clock, seconds)
+    rows: list[BreakRow] = []
+    with store.view(intent.reconciliation) as view:
+        transitions = settling.transitions(view)
+        rows = [_dry_row(each, intent) for each in transitions if each.open]
+    return settling.row(), rows
+
+
+def _dry_row(transition: Transition, intent: RunIntent) -> BreakRow:
+    brk = transition.brk
+    stored = content(brk) if brk is not None else json.loads(transition.content)
+    return BreakRow(
+        id=transition.id,
+        reconciliation=intent.reconciliation,
+        state=transition.state.value,
+        cause=brk.cause.value if brk is not None else "unknown",
+        doubt=brk.doubt if brk is not None else False,
+        content=stored,
+        value_amount=brk.value.amount if brk is not None and brk.value is not None else None,
+        value_currency=brk.value.currency if brk is not None and brk.value is not None else None,
+        first_seen=moment(transition.first_seen),
+        opened_at=moment(transition.opened_at),
+        cleared_at=None,
+        run_id=intent.run_id,
+        business_date=transition.business_date,
+    )
+
+

@@ -1,0 +1,85 @@
+"""A reconciliation, wired: what a run is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from tieout.core.canonical import rules_digest
+from tieout.core.read import Reading
+from tieout.core.rules import BusinessDeadline, Rules
+from tieout.core.valuation import Instrument, Prices
+from tieout.ports import Source
+
+
+@dataclass(frozen=True, slots=True)
+class SideSetup:
+    """One side of a reconciliation, wired.
+
+    Attributes:
+        everything: the source repeats its whole history.
+        due_by: until when, counted from the business date, a missing source is only late.
+    """
+
+    source: Source
+    reading: Reading
+    everything: bool = False
+    due_by: BusinessDeadline | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Instruments and prices, read before the sides. `reasons`: what failed about them."""
+
+    instruments: dict[str, Instrument] = field(default_factory=dict)
+    prices: Prices = field(default_factory=Prices)
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """A reconciliation, wired: what to run.
+
+    Attributes:
+        zone, cutoff: of the business date.
+        reference: reads instruments and prices for a business date.
+        checks: source and reading of each of the rules' checks, in order.
+    """
+
+    rules: Rules
+    internal: SideSetup
+    external: SideSetup
+    checks: Sequence[SideSetup] = ()
+    reference: Callable[[date], Reference] = lambda day: Reference()
+    zone: ZoneInfo = ZoneInfo("UTC")
+    cutoff: time | None = None
+
+    @property
+    def digest(self) -> str:
+        """Of everything but the data that an answer depends on."""
+        readings = [self.internal.reading, self.external.reading]
+        readings += [check.reading for check in self.checks]
+        described = [
+            replace(reading, records=replace(reading.records, columns=dict(reading.records.columns)))
+            for reading in readings
+        ]
+        return rules_digest(self.rules, *described)
+
+
+class Progress(Protocol):
+    """Told what is being done. `share` is None where nobody knows how long it takes."""
+
+    def __call__(self, doing: str, share: float | None = None, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked for."""
+
+    as_of: datetime | None = None
+    business_date: date | None = None
+    restate: bool = False
+    dry_run: bool = False

@@ -1,0 +1,418 @@
+"""What a good configuration means."""
+
+from __future__ import annotations
+
+from datetime import date, time
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from documents import FULL, SMALL, loaded, small
+
+from tieout.config import FileOptions, QueryOptions, load, parse
+from tieout.core.canonical import rules_digest
+from tieout.core.model import Kind, Severity
+from tieout.core.read import Quarantined, SignColumn
+from tieout.core.rules import (
+    EXACT,
+    Action,
+    Bands,
+    BusinessDeadline,
+    Calendar,
+    Check,
+    Duration,
+    Limit,
+    Measure,
+    Pass,
+    PnlCheck,
+    PolicyRule,
+    Preset,
+    Rules,
+    SeverityRules,
+    Tolerance,
+)
+from tieout.core.text import NumberStyle
+
+
+def test_the_example_of_the_design_means_what_it_says(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, FULL)
+    rules = settings.reconciliations["executions-vs-confirmations"].rules
+    assert rules == Rules(
+        name="executions-vs-confirmations",
+        records="trades",
+        passes=(Pass(("trade_id",)),),
+        compare={
+            "symbol": EXACT,
+            "side": EXACT,
+            "quantity": EXACT,
+            "price": Tolerance(Measure.ABSOLUTE, Decimal("0.005")),
+            "timestamp": Tolerance(Measure.WINDOW, Decimal(100_000_000)),
+        },
+        checks=(Check(PnlCheck.AS_GIVEN, "pnl", ("trade_id",), Decimal("1.0")),),
+        deadline=Duration(60_000_000_000),
+        severity=SeverityRules(
+            preset=Preset.EXCHANGE_VALIDATION,
+            kinds={
+                Kind.MISSING_INTERNAL: Severity.CRITICAL,
+                Kind.MISSING_EXTERNAL: Severity.CRITICAL,
+            },
+            bands={
+                Kind.QUANTITY: Bands(
+                    (
+                        (Decimal("0.01"), Severity.MEDIUM),
+                        (Decimal("0.05"), Severity.HIGH),
+                        (Decimal("0.10"), Severity.CRITICAL),
+                    ),
+                    Severity.LOW,
+                    {"USD": Decimal(10)},
+                )
+            },
+        ),
+        policy=(
+            PolicyRule(Action.HALT, severities=frozenset({Severity.CRITICAL})),
+            PolicyRule(Action.REVIEW, severities=frozenset({Severity.MEDIUM, Severity.HIGH})),
+            PolicyRule(
+                Action.SYNC_INTERNAL,
+                kinds=frozenset({Kind.QUANTITY}),
+                limit=Limit(Decimal("0.01"), {"USD": Decimal(100)}, per_run=20),
+            ),
+        ),
+        reporting_currency="USD",
+    )
+
+
+def test_its_sources_and_their_uses(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, FULL)
+    reconciliation = settings.reconciliations["executions-vs-confirmations"]
+    assert reconciliation.sources == ("executions", "confirmations", "pnl", "prices")
+    assert reconciliation.prices == "prices"
+    assert settings.sources["prices"].max_age == 3_600 * 10**9
+    assert settings.sources["pnl"].reading("trades").records.name == "pnl"
+    assert settings.warnings == ()
+
+
+def test_paths_and_a_sqlite_store_are_relative_to_the_file(tmp_path: Path) -> None:
+    settings = loaded(tmp_path, FULL)
+    options = settings.sources["executions"].options
+    assert isinstance(options, FileOptions)
+    assert options.paths == (str(tmp_path / "executions.csv"),)
+    assert settings.store.resolve() == f"sqlite:///{tmp_path}/tieout.db"
+
+
+@pytest.mark.parametrize(
+    ("url", "resolved"),
+    [
+        ("sqlite://", "sqlite://"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+        ("sqlite:////srv/tieout.db", "sqlite:////srv/tieout.db"),
+        ("sqlite:///a.db?timeout=5", "sqlite:///{base}/a.db?timeout=5"),
+        ("postgresql+psycopg://db.example/tieout", "postgresql+psycopg://db.example/tieout"),
+    ],
+)
+def test_only_relative_sqlite_paths_change(tmp_path: Path, url: str, resolved: str) -> None:
+    settings = parse(small(document=f"store: {url}"), tmp_path, {})
+    assert settings.store.resolve() == resolved.format(base=tmp_path)
+
+
+def test_a_source_reads_its_rows_as_it_says() -> None:
+    text = small(
+        "columns: {symbol: ticker, trade_id: id, quantity: qty, price: px, timestamp: at},"
+        " values: {side: {K: buy, V: sell}}, constants: {venue: xetra}, formats: {timestamp: ms},"
+        " decimal: ',', thousands: '.', symbols: {BMW: BMW.DE}, skip: {kind: [DIV]}"
+    )
+    reading = parse(text, environ={}).sources["ours"].reading("trades")
+    bound = reading.bind(["id", "ticker", "side", "qty", "px", "at", "kind"])
+    row = bound.read(["1", "BMW", "K", "1.000", "85,5", "1700000000000", ""], place="f", row=1)
+    assert row == {
+        "venue": "xetra",
+        "symbol": "BMW.DE",
+        "trade_id": "1",
+        "side": "buy",
+        "quantity": Decimal(1000),
+        "price": Decimal("85.5"),
+        "timestamp": 1_700_000_000 * 10**9,
+    }
+    assert not bound.wanted(["2", "BMW", "K", "1", "1", "1700000000000", "DIV"])
+    unmapped = bound.read(["3", "BWM", "K", "1", "1", "1700000000000", ""], place="f", row=3)
+    assert isinstance(unmapped, Quarantined)
+    assert "BMW" in unmapped.reason
+
+
+@pytest.mark.parametrize(
+    ("written", "signed", "sign"),
+    [
+        ("as-is", False, None),
+        ("side", True, None),
+        (
+            "{column: Type, negative: [Short, SELL], positive: Long}",
+            False,
+            SignColumn("Type", frozenset({"short", "sell"}), frozenset({"long"})),
+        ),
+    ],
+)
+def test_the_sign_of_a_quantity(written: str, signed: bool, sign: SignColumn | None) -> None:
+    mapping = parse(small(f"quantity_sign: {written}"), environ={}).sources["ours"].mapping
+    assert (mapping.signed, mapping.sign) == (signed, sign)
+
+
+def test_floats_are_refused_unless_a_source_is_xlsx_or_says_otherwise() -> None:
+    def floats(source: str) -> str:
+        text = SMALL.replace("path: ours.csv", source)
+        return parse(text, environ={}).sources["ours"].reading("trades").floats
+
+    assert floats("path: ours.csv") == "refuse"
+    assert floats("path: ours.csv, floats: shortest") == "shortest"
+    assert floats("path: ours.XLSX") == "shortest"
+    assert floats("path: export, format: xlsx") == "shortest"
+    assert floats("path: ours.xlsx, floats: refuse") == "refuse"
+
+
+def test_a_file_source_keeps_how_its_files_are_written(tmp_path: Path) -> None:
+    keys = (
+        r"format: csv, compression: gzip, encoding: cp1252, delimiter: tab, quote: \"'\","
+        r" names: [a, b], skip_rows: 2, comment: '#', trailer: 'T(?P<rows>\d+)',"
+        " record_path: a.b, sheet: 2"
+    ).replace('\\"', '"')
+    options = parse(small(keys), tmp_path, {}).sources["ours"].options
+    assert options == FileOptions(
+        (str(tmp_path / "ours.csv"),),
+        format="csv",
+        compression="gzip",
+        encoding="cp1252",
+        delimiter="\t",
+        quote="'",
+        names=("a", "b"),
+        skip_rows=2,
+        comment="#",
+        trailer=r"T(?P<rows>\d+)",
+        sheet=2,
+        record_path=("a", "b"),
+    )
+
+
+def test_a_source_may_be_several_files_and_absolute(tmp_path: Path) -> None:
+    text = SMALL.replace("path: ours.csv", "path: [fills/*.csv, /srv/late.csv]")
+    options = parse(text, tmp_path, {}).sources["ours"].options
+    assert isinstance(options, FileOptions)
+    assert options.paths == (str(tmp_path / "fills/*.csv"), "/srv/late.csv")
+
+
+def test_a_query_on_a_database(tmp_path: Path) -> None:
+    text = SMALL.replace("type: file, path: ours.csv", "type: sql, url: 'sqlite:///b.db', query: Q")
+    options = parse(text, tmp_path, {}).sources["ours"].options
+    assert isinstance(options, QueryOptions)
+    assert (options.url.resolve(), options.query) == (f"sqlite:///{tmp_path}/b.db", "Q")
+
+
+def test_coverage_of_a_source() -> None:
+    text = small(
+        "covers: {from: 2026-11-19, to: 2026-11-20T00:00:00Z}, allow_empty: true,"
+        " expect: {rows: 3, totals: {quantity: 1.50, notional: '7'}, symbols: [BTC]},"
+        " due_by: '18:00', cutoff: '17:00', calendar: london"
+    ).replace("timezone: UTC", "timezone: Europe/London")
+    text += "calendars: {london: {weekend: [sun], holidays: [2026-12-25]}}\n"
+    source = parse(text, environ={}).sources["ours"]
+    london = Calendar("london", frozenset({7}), frozenset({date(2026, 12, 25)}))
+    day = 86_400 * 10**9
+    midnight = 1_795_046_400 * 10**9
+    assert source.window == (midnight, midnight + day)
+    assert source.allow_empty
+    assert source.expect.rows == 3
+    assert source.expect.totals == {"quantity": Decimal("1.5"), "notional": Decimal(7)}
+    assert source.expect.symbols == frozenset({"BTC"})
+    assert source.cutoff == time(17)
+    assert source.calendar == london
+    assert source.due_by == BusinessDeadline(0, time(18), "Europe/London", london)
+
+
+def test_a_source_that_repeats_the_whole_history() -> None:
+    sources = parse(small("covers: everything"), environ={}).sources
+    assert sources["ours"].everything
+    assert not sources["theirs"].everything
+
+
+def test_a_deadline_in_business_days() -> None:
+    text = small(
+        reconciliation="calendar: everyday\n"
+        'deadline: {business_days: 1, at: "09:00", timezone: Europe/London, cutoff: "17:30"}'
+    )
+    rules = parse(text, environ={}).reconciliations["trades"].rules
+    assert rules.deadline == BusinessDeadline(
+        1, time(9), "Europe/London", Calendar("everyday", frozenset()), time(17, 30)
+    )
+
+
+def test_holidays_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "days.txt").write_text("# Christmas\n2026-12-25\n\n2026-12-28  # in lieu\n")
+    settings = parse(small(document="calendars: {uk: {holidays: days.txt}}"), tmp_path, {})
+    assert settings.calendars["uk"].holidays == {date(2026, 12, 25), date(2026, 12, 28)}
+
+
+@pytest.mark.parametrize("written", ["0.005", '"0.005"', "'0.005'", "5e-3", ".005"])
+def test_a_number_is_exact_however_it_is_written(written: str) -> None:
+    rules = parse(small(reconciliation=f"compare: {{price: {{within: {written}}}}}"), environ={})
+    given = rules.reconciliations["trades"].rules.compare["price"]
+    assert given == Tolerance(Measure.ABSOLUTE, Decimal("0.005"))
+
+
+@pytest.mark.parametrize(
+    ("written", "measure", "amount"),
+    [
+        ("exact", Measure.EXACT, "0"),
+        ("{relative: 0.01%}", Measure.RELATIVE, "0.0001"),
+        ("{relative: 100 %}", Measure.RELATIVE, "1"),
+        ("{ticks: 1}", Measure.TICKS, "1"),
+        ("{within: 0.123456789012345678}", Measure.ABSOLUTE, "0.123456789012345678"),
+    ],
+)
+def test_every_measure_of_a_tolerance(written: str, measure: Measure, amount: str) -> None:
+    rules = parse(small(reconciliation=f"compare: {{price: {written}}}"), environ={})
+    given = rules.reconciliations["trades"].rules.compare["price"]
+    assert given == Tolerance(measure, Decimal(amount))
+
+
+@pytest.mark.parametrize(
+    ("written", "nanoseconds"),
+    [("1ns", 1), ("2us", 2000), ("100ms", 10**8), ("1.5s", 15 * 10**8), ("5m", 300 * 10**9),
+     ("1h", 3600 * 10**9), ("2d", 172_800 * 10**9)],
+)
+def test_every_unit_of_a_length_of_time(written: str, nanoseconds: int) -> None:
+    rules = parse(small(reconciliation=f"deadline: {written}"), environ={})
+    assert rules.reconciliations["trades"].rules.deadline == Duration(nanoseconds)
+
+
+def test_words_stay_words() -> None:
+    settings = parse(small("constants: {account: no, venue: off}"), environ={})
+    assert settings.sources["ours"].mapping.constants == {"account": "no", "venue": "off"}
+
+
+def test_anchors_and_merges() -> None:
+    text = SMALL.replace("ours: {", "ours: &common {").replace(
+        "theirs: {type: file, path: theirs.csv, timezone: UTC}",
+        "theirs: {<<: *common, path: theirs.csv}",
+    )
+    assert parse(text, environ={}).sources["theirs"].timezone == "UTC"
+    options = parse(text, environ={}).sources["theirs"].options
+    assert isinstance(options, FileOptions)
+    assert options.paths[0].endswith("theirs.csv")
+
+
+def test_the_digest_does_not_depend_on_how_the_yaml_is_written() -> None:
+    one = parse(small(reconciliation='compare: {price: {within: "0.50"}}'), environ={})
+    other = parse(
+        small(reconciliation="# a remark\ncompare:\n  price:\n    within: 0.5"), environ={}
+    )
+    third = parse(small(reconciliation="compare: {price: {within: 0.51}}"), environ={})
+    digests = [rules_digest(each.reconciliations["trades"].rules) for each in (one, other, third)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_overrides_in_place_and_from_a_table_are_the_same(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text(
+        "symbol,column,measure,amount\n"
+        "BTC/USDT,price,ticks,1\nBTC/USDT,quantity,within,0.00001\n"
+        "ETH/USDT,timestamp,within,250ms\nSOL/USDT,price,relative,0.01%\nXRP/USDT,price,exact,\n"
+    )
+    in_place = """\
+overrides:
+  BTC/USDT: {price: {ticks: 1}, quantity: {within: 0.00001}}
+  ETH/USDT: {timestamp: {within: 250ms}}
+  SOL/USDT: {price: {relative: 0.01%}}
+  XRP/USDT: {price: exact}
+"""
+    table = parse(small(reconciliation="overrides: own.csv"), tmp_path, {})
+    written = parse(small(reconciliation=in_place), tmp_path, {})
+    assert table.reconciliations == written.reconciliations
+    rules = table.reconciliations["trades"].rules
+    assert rules.tolerance("price", "BTC/USDT") == Tolerance(Measure.TICKS, Decimal(1))
+
+
+def test_symbols_from_a_table_and_from_a_source(tmp_path: Path) -> None:
+    (tmp_path / "names.csv").write_text("native,symbol\nXBTUSD,BTC/USD\n\nETHUSD,ETH/USD\n")
+    settings = parse(small("symbols: names.csv"), tmp_path, {})
+    assert settings.sources["ours"].mapping.symbols == {"XBTUSD": "BTC/USD", "ETHUSD": "ETH/USD"}
+    text = small("symbols: listed").replace(
+        "sources:\n", "sources:\n  listed: {type: file, path: i.csv, records: instruments}\n"
+    )
+    source = parse(text, tmp_path, {}).sources["ours"]
+    assert source.mapping.symbols_from == "listed"
+    assert source.reading("trades", {"A": "B"}).symbols == {"A": "B"}
+
+
+def test_a_presets_tolerances_apply_where_compare_is_silent() -> None:
+    text = small(
+        reconciliation="severity: exchange-validation\ncompare: {price: exact}\nignore: [timestamp]"
+    )
+    rules = parse(text, environ={}).reconciliations["trades"].rules
+    assert rules.assumed == {"quantity"}
+    assert rules.compare["quantity"] == Tolerance(Measure.RELATIVE, Decimal("0.001"))
+    assert rules.compare["price"] == EXACT
+
+
+def test_one_kind_is_more_than_both_missing_kinds() -> None:
+    text = small(reconciliation="severity: {missing_internal: low, missing: critical}")
+    kinds = parse(text, environ={}).reconciliations["trades"].rules.severity.kinds
+    assert kinds == {
+        Kind.MISSING_INTERNAL: Severity.LOW,
+        Kind.MISSING_EXTERNAL: Severity.CRITICAL,
+    }
+
+
+@pytest.mark.parametrize(
+    ("bands", "below"),
+    [("medium: 1%", Severity.LOW), ("low: 1%", Severity.INFO), ("high: 1%, below: info", Severity.INFO)],
+)
+def test_what_is_under_the_first_band(bands: str, below: Severity) -> None:
+    text = small(reconciliation=f"severity: {{price: {{{bands}}}}}")
+    found = parse(text, environ={}).reconciliations["trades"].rules.severity.bands[Kind.PRICE]
+    assert found.below is below
+
+
+def test_extra_columns_can_be_matched_and_compared() -> None:
+    text = small("extra: {desk: text, risk: decimal}", "match: [{on: [desk]}]\n"
+                 "compare: {risk: {within: 1}}")
+    rules = parse(text, environ={}).reconciliations["trades"].rules
+    assert rules.passes == (Pass(("desk",)),)
+
+
+def test_number_styles() -> None:
+    numbers = parse(small("decimal: ',', thousands: space"), environ={}).sources["ours"].mapping
+    assert numbers.numbers == NumberStyle(",", " ")
+
+
+@pytest.mark.parametrize(
+    ("keys", "warning", "line"),
+    [
+        ("match: [{on: [trade_id]}, {on: [trade_id, symbol]}]", "this pass never pairs", 10),
+        ("policy: [{do: review}, {when: {severity: high}, do: halt}]", "never applies: rule 1", 10),
+        ("policy: [{when: {kind: [price, fee]}, do: review}, {when: {kind: fee}, do: halt}]",
+         "never applies: rule 1", 10),
+        ("deadline: 1h\ncalendar: everyday", "`calendar` has no effect", 11),
+    ],
+)
+def test_what_is_surely_not_meant_is_a_warning(keys: str, warning: str, line: int) -> None:
+    found = parse(small(reconciliation=keys), environ={}).warnings
+    assert [(warning in each.message, each.line) for each in found] == [(True, line)]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "match: [{on: [trade_id, symbol]}, {on: [trade_id]}]",
+        "policy: [{when: {kind: fee}, do: halt}, {when: {severity: high}, do: review}]",
+        "policy: [{when: {severity: high, kind: fee}, do: halt}, {when: {severity: high}, do: warn}]",
+    ],
+)
+def test_what_may_be_meant_is_none(keys: str) -> None:
+    assert parse(small(reconciliation=keys), environ={}).warnings == ()
+
+
+def test_the_same_source_on_both_sides_is_a_warning() -> None:
+    found = parse(SMALL.replace("external: theirs", "external: ours"), environ={}).warnings
+    assert "agrees with itself" in found[0].message
+
+
+def test_a_byte_order_mark_is_no_content(tmp_path: Path) -> None:
+    file = tmp_path / "tieout.yaml"
+    file.write_bytes(b"\xef\xbb\xbf" + SMALL.encode())
+    assert list(load(file, {}).sources) == ["ours", "theirs"]

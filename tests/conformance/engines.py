@@ -1,0 +1,23 @@
+"""The engines under test, by name."""
+
+from __future__ import annotations
+
+import pytest
+from reference.engine import ReferenceEngine
+
+from tieout.adapters.engines.duckdb import DuckDBEngine
+from tieout.ports import Engine
+
+FAST_ENGINES = ("duckdb",)
+"""Those that are held against the reference."""
+
+_BUILT = {"reference": ReferenceEngine, "duckdb": DuckDBEngine}
+
+
+def engine_called(name: str) -> Engine:
+    return _BUILT[name]()
+
+
+def engines(*names: str) -> pytest.MarkDecorator:
+    """Run a test once for each engine."""
+    return pytest.mark.parametrize("name", names)
