@@ -30,6 +30,7 @@ from tieout.service.setup import Progress, Reference, Request, Setup, SideSetup
 
 if TYPE_CHECKING:
     from tieout.adapters.engines.duckdb import DuckDBEngine
+    from tieout.core.infer import SampledFile
     from tieout.core.model import Record
     from tieout.service.runs import RunOutcome
 
@@ -294,3 +295,10 @@ def write_breaks(rows: Callable[[], Iterable[BreakRow]], path: str, as_of: datet
     break_writer(path).write(ReportData(as_of, (), rows, tuple, 0), path)
 
 
+
+
+def sample(path: str, *, name: str, limit: int) -> SampledFile:
+    """The first records of a file that nobody has described yet."""
+    from tieout.adapters.files.sample import sample as take
+
+    return take(path, name=name, limit=limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -124,7 +124,8 @@ def facts(side: SideFacts, type_: RecordType, *, rows: bool) -> dict[str, Any]:
             for each in side.quarantined
         ),
         "late": Counter(
-            f"{item.side} {item.since} {item.unreadable} {record_text(item.record, type_)}"
+            f"{item.side} {item.since} {item.unreadable} "
+            + record_text(replace(item.record, carried_from=None), type_)
             for item in side.after_cut
         ),
     }

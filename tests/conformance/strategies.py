@@ -93,6 +93,8 @@ TOLERANCES = {
     "filled": ("1",),
 }
 REQUIRED = {"quantity", "price", "timestamp", "total", "amount", "symbol"}
+NAMED_BY = {"orders": ("order_id", "client_order_id")}
+"""A snapshot without any of its ids has no identity."""
 TICKS = {"BTC": "0.01"}
 
 
@@ -133,6 +135,7 @@ def cases(
         if corrections or name not in ("exec_type", "supersedes", "version", "sequence")
     ]
     common = draw(st.sets(st.sampled_from(pool), min_size=2))
+    common |= {draw(st.sampled_from(NAMED_BY[type_]))} if type_ in NAMED_BY else set()
     own = [common | draw(st.sets(st.sampled_from(pool), max_size=2)) for _ in Side]
     possible = [
         key

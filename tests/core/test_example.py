@@ -11,8 +11,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-
 from reference.engine import ReferenceEngine
+
 from tieout.config import ReconciliationSettings, Settings, load
 from tieout.core.canonical import nanoseconds
 from tieout.core.decide import Bench, decide

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tieout.core.model import Kind, Money, Severity, Value
 from tieout.core.rules import Bands, Measure, Preset, SeverityRules, Tolerance
 from tieout.core.severity import (

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tieout.core.model import Money, Value
 from tieout.core.money import multiply, rounded
 from tieout.core.valuation import (

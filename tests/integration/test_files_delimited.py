@@ -16,11 +16,11 @@ from tieout.adapters.files.delimited import lines_of, read_delimited, split_reco
 from tieout.core.scan import BadRow, DelimitedFiles, Dialect, TextRow
 
 
-def split(content: bytes, columns: int | None = None, **dialect: str) -> list[tuple[str, ...] | str]:
+def split(
+    content: bytes, columns: int | None = None, **dialect: str
+) -> list[tuple[str, ...] | str]:
     lines = lines_of([content] if content else [])
-    return [
-        each.fault or each.cells for each in split_records(lines, Dialect(**dialect), columns)
-    ]
+    return [each.fault or each.cells for each in split_records(lines, Dialect(**dialect), columns)]
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,7 @@ def test_a_quote_that_closes_many_lines_later_does_not_hide_ragged_records() -> 
         ("4", "d", "w"),
     ]
     ragged = split(b'1,"a,x\n2,b,y\n3,c"\n4,d,w\n', 3)
-    assert ragged[0] == (
-        "it has 2 cells, but the header has 3; a quote in it may not be closed"
-    )
+    assert ragged[0] == ("it has 2 cells, but the header has 3; a quote in it may not be closed")
     assert ragged[1:] == [("2", "b", "y"), "it has 2 cells, but the header has 3", ("4", "d", "w")]
 
 

@@ -161,6 +161,15 @@ def test_a_byte_that_is_no_utf8_is_named_by_its_offset(before: int, tmp_path: Pa
     assert "encoding: cp1252" in str(caught.value)
 
 
+def test_a_character_that_breaks_at_the_edge_of_a_chunk_is_named_by_its_first_byte(
+    tmp_path: Path,
+) -> None:
+    start = b"id,note\n" + b"x" * ((1 << 20) - 10)
+    (tmp_path / "t.csv").write_bytes(start + "€".encode()[:2] + b"y,1\n")
+    with pytest.raises(SourceError, match=f"0xe2 at offset {len(start)}"):
+        read_file(tmp_path, "t.csv")
+
+
 def test_text_that_ends_inside_a_character_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_bytes(b"id\nx\n" + "€".encode()[:2])
     with pytest.raises(SourceError, match="offset 5"):

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from integration.report_data import (
     HOSTILE,
     break_row,
@@ -24,6 +23,7 @@ from integration.report_data import (
     trade,
     unreadable,
 )
+
 from tieout.adapters.reports.html import HtmlReport
 from tieout.core.model import RunStatus
 from tieout.errors import UsageError

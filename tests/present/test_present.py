@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from integration.report_data import AS_OF, break_row, coverage, part, run_row, trade, unreadable
+
 from tieout.core.model import RunStatus
 from tieout.ports import BreakCounts, RunCounts
 from tieout.present import (

@@ -261,7 +261,7 @@ def merged_conflicts(plan: Plan, conflicts: list[list[Item]]) -> list[list[Item]
     return sorted(groups, key=anchor)
 
 
-def anchor(group: list[Item]) -> tuple[int, int, str]:
+def anchor(group: list[Item]) -> tuple[int, int, str, str]:
     return min(order(item, Role.CANDIDATE) for item in group)
 
 
@@ -281,8 +281,9 @@ def ordered_group(kind: Kind, parts: list[tuple[Item, Role]]) -> Group:
     return Group(kind, tuple((item.side, role, item.record) for item, role in parts))
 
 
-def order(item: Item, role: Role) -> tuple[int, int, str]:
-    return list(Side).index(item.side), list(Role).index(role), item.text
+def order(item: Item, role: Role) -> tuple[int, int, str, str]:
+    """Equal rows without an id have ids of their own; these decide which comes first."""
+    return list(Side).index(item.side), list(Role).index(role), item.text, item.identity
 
 
 def duplicate_group(same: list[Item]) -> Group:

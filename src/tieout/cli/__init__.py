@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Sequence
 
 from tieout.cli.app import app
@@ -35,22 +36,22 @@ def _run(arguments: list[str], *, debug: bool) -> int:
         app(args=arguments, prog_name="tieout", standalone_mode=True)
     except SystemExit as done:
         code = done.code if isinstance(done.code, int) else 2
-    except TieoutError as error:
-        if debug:
-            raise
-        say_error(str(error))
-        code = 2
     except KeyboardInterrupt:
         say_error("interrupted")
         code = 130
-    except Exception as error:
-        if debug:
-            raise
-        what = " ".join(str(error).split())
-        say_error(
-            f"unexpected {type(error).__name__}: {what}\n"
-            "  hint: this is a fault of Tieout; run it again with --debug and report what it prints"
-        )
+    except TieoutError as error:
+        say_error(traceback.format_exc() if debug else str(error))
+        code = 2
+    except Exception as error:  # noqa: BLE001 - the process's boundary
+        say_error(traceback.format_exc() if debug else _unexpected(error))
         code = 2
     end_output()
     return code
+
+
+def _unexpected(error: Exception) -> str:
+    what = " ".join(str(error).split())
+    return (
+        f"unexpected {type(error).__name__}: {what}\n"
+        "  hint: this is a fault of Tieout; run it again with --debug and report what it prints"
+    )

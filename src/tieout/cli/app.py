@@ -4,7 +4,7 @@ What a command does is in the module of its name, which is imported when the com
 `--help` needs neither the engine nor the store.
 """
 
-# ruff: noqa: PLC0415 - see above
+
 # ruff: noqa: PLR0913, PLR0917 - a command has as many parameters as options
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ db = _group("Look after the store.")
 File: TypeAlias = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file.")]
 Names: TypeAlias = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[RECONCILIATION]...", help="Which of them; all by default."),
+    typer.Argument(metavar="RECONCILIATION", help="Which of them; all by default."),
 ]
 Id: TypeAlias = Annotated[str, typer.Argument(metavar="ID", help="Its id, or how that begins.")]
 Config: TypeAlias = Annotated[

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
+from shlex import quote
 
 from tieout import wiring
 from tieout.config import load
@@ -84,6 +85,13 @@ def _configured(config: Path | None) -> str:
             hint="name a configuration with --config, or a store with --store sqlite:///tieout.db",
         )
     return load(path).store.resolve()
+
+
+def leading_to(config: Path, store: str | None) -> str:
+    """The options that lead a command to the store of a run; empty where it finds it by itself."""
+    if store is not None:
+        return f" --store {quote(store)}"
+    return "" if config == DEFAULT_CONFIG else f" --config {quote(str(config))}"
 
 
 @contextmanager

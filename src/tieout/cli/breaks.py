@@ -11,16 +11,23 @@ from pathlib import Path
 from typing import Any
 
 from tieout.cli.arguments import one_of, opened
-from tieout.cli.console import age, count, out, paint, plain_text, table
+from tieout.cli.console import Cell, age, count, out, paint, plain_text, table
 from tieout.cli.status import OPEN
 from tieout.cli.summary import SHORT, badness, break_line, subject, what_differs, worst_first
 from tieout.core.model import Kind, Severity
+from tieout.core.schema import RECORD_TYPES
 from tieout.errors import UsageError
 from tieout.ports import BreakFilter, BreakRow, HistoryRow, Store
-from tieout.present import age_seconds, break_object, one_line, primary, utc, value_object
+from tieout.present import age_seconds, break_object, marked, one_line, primary, utc, value_object
 
 STATES = ("open", "in_review", "correcting", "resolved", "suppressed", "all")
-ID_LENGTH = 32
+_ORDER = {
+    name: place
+    for place, name in enumerate(
+        dict.fromkeys(name for type_ in RECORD_TYPES.values() for name in type_.columns)
+    )
+}
+"""Columns in the order of the contracts."""
 _PAGE = 100
 
 
@@ -40,7 +47,6 @@ def list_breaks(
 
 def show_break(id_: str, *, config: Path | None, store: str | None, shape: str) -> None:
     """Show both sides of a break, what differs, and its history."""
-
     shape = one_of(shape, ("table", "json"), "--format")
     now = datetime.now(UTC)
     with opened(store, config) as view:
@@ -61,7 +67,7 @@ def wanted(
     states: Sequence[str],
     run: str | None,
 ) -> BreakFilter:
-
+    """Which breaks to list, as said on the command line. Raises UsageError."""
     in_state = [one_of(each, STATES, "--state") for each in states] or list(OPEN)
     names = [kind.value.lower() for kind in Kind]
     minimum = None
@@ -78,12 +84,10 @@ def wanted(
 
 
 def _worst(rows: Iterable[BreakRow], limit: int) -> list[BreakRow]:
-
     return worst_first(rows, limit) if limit else sorted(rows, key=badness)
 
 
 def _table(rows: Iterator[BreakRow], limit: int, now: datetime) -> None:
-
     total = 0
 
     def counted() -> Iterator[BreakRow]:
@@ -131,7 +135,6 @@ def _table(rows: Iterator[BreakRow], limit: int, now: datetime) -> None:
 
 
 def _write(rows: Iterable[BreakRow], shape: str, now: datetime) -> None:
-
     objects = (break_object(row, as_of=now) for row in rows)
     if shape == "csv":
         _write_csv(objects)
@@ -145,7 +148,6 @@ def _write(rows: Iterable[BreakRow], shape: str, now: datetime) -> None:
 
 def _write_list(objects: Iterable[dict[str, Any]]) -> None:
     """A JSON list, one element a line, so that a long one needs no memory."""
-
     before = "["
     for each in objects:
         if not out(before) if before == "[" else False:
@@ -178,7 +180,6 @@ COLUMNS = (
 
 
 def _write_csv(objects: Iterable[dict[str, Any]]) -> None:
-
     class _Line:
         def write(self, text: str) -> bool:
             return out(text)
@@ -205,7 +206,6 @@ def _cell(value: Any) -> Any:
 
 def _find(view: Store, id_: str) -> BreakRow:
     """The break whose id begins so. Raises UsageError where there is none, or several."""
-
     prefix = id_.strip().lower()
     if not prefix or any(letter not in "0123456789abcdef" for letter in prefix):
         raise UsageError(f"{id_!r} is no break's id", hint="tieout breaks list")
@@ -223,7 +223,6 @@ def _find(view: Store, id_: str) -> BreakRow:
 
 
 def _heading(row: BreakRow, now: datetime) -> list[str]:
-
     content, value = row.content, value_object(row)
     worth = "unknown" if value is None else f"{value['amount']} {value['currency'] or ''}".strip()
     facts = [
@@ -244,20 +243,20 @@ def _heading(row: BreakRow, now: datetime) -> list[str]:
 
 def _sides(row: BreakRow) -> list[str]:
     """Both records, field by field; what differs is marked."""
-
     ours, theirs = primary(row.content, "internal"), primary(row.content, "external")
     if ours is None and theirs is None:
         return []
     differing = {each["field"]: each for each in row.content["differences"]}
-    names = list(dict.fromkeys([*(ours or {}), *(theirs or {}), *differing]))
-    rows = []
-    for name in names:
+    have = {*(ours or {}), *(theirs or {}), *differing}
+    rows: list[list[Cell]] = []
+    for name in sorted(have, key=lambda name: (_ORDER.get(name, len(_ORDER)), name)):
         found = differing.get(name)
         pair = [(side or {}).get(name) for side in (ours, theirs)]
         if found is not None:
             pair = [found["internal"], found["external"]]
         mark, by = ("*", found["difference"] or "") if found is not None else ("", "")
-        rows.append([mark, name, *("-" if text is None else text for text in pair), by])
+        texts = ["-" if text is None else text for text in pair]
+        rows.append([mark, name, *(marked(*texts) if found is not None else texts), by])
     titles = [
         name if side is not None else f"{name} (missing)"
         for name, side in (("internal", ours), ("external", theirs))
@@ -276,7 +275,6 @@ def _others(row: BreakRow) -> list[str]:
 
 
 def _history(history: Sequence[HistoryRow]) -> list[str]:
-
     rows = [
         [
             utc(each.at),
@@ -292,7 +290,6 @@ def _history(history: Sequence[HistoryRow]) -> list[str]:
 
 
 def _event(row: HistoryRow) -> dict[str, Any]:
-
     return {
         "event": str(row.event),
         "at": utc(row.at),

@@ -10,7 +10,6 @@ from tieout.config import explain, load
 
 def check(config: Path, options: Options) -> None:
     """Read a configuration and name everything that is wrong with it."""
-
     settings = load(config)
     for each in settings.warnings:
         warn(each.message, options)
@@ -21,7 +20,6 @@ def check(config: Path, options: Options) -> None:
 
 def explain_config(config: Path, options: Options) -> None:
     """Say in words what a configuration means, every default included."""
-
     settings = load(config)
     for each in settings.warnings:
         warn(each.message, options)

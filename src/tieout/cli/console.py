@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, TextIO
+from typing import Any, Final, Protocol, TextIO, TypeAlias
 
 PATIENCE: Final = 1.0
 """Seconds of work before a progress bar appears."""
@@ -110,23 +110,40 @@ def _discard() -> None:
     os.close(nowhere)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: str = "") -> list[str]:
+Cell: TypeAlias = "str | Sequence[tuple[str, bool]]"
+"""A text, or its pieces, each with whether it is to stand out."""
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[Cell]], *, right: str = "") -> list[str]:
     """Lines of aligned columns. Cells are never cut.
 
     Args:
         right: one letter a column, `r` for those that are aligned on the right.
     """
-    clean = [[plain_text(cell) for cell in row] for row in rows]
-    widths = [max(len(row[i]) for row in [list(header), *clean]) for i in range(len(header))]
-    lines = [paint(_aligned(header, widths, right), "dim")]
+    clean = [[_pieces(cell) for cell in row] for row in rows]
+    widths = [
+        max(len(name), *(_width(row[i]) for row in clean)) if clean else len(name)
+        for i, name in enumerate(header)
+    ]
+    lines = [paint(_aligned([_pieces(name) for name in header], widths, right), "dim")]
     return lines + [_aligned(row, widths, right) for row in clean]
 
 
-def _aligned(cells: Sequence[str], widths: Sequence[int], right: str) -> str:
-    padded = (
-        cell.rjust(width) if right[i : i + 1] == "r" else cell.ljust(width)
-        for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    )
+def _pieces(cell: Cell) -> list[tuple[str, bool]]:
+    pieces = [(cell, False)] if isinstance(cell, str) else cell
+    return [(plain_text(text), loud) for text, loud in pieces]
+
+
+def _width(pieces: Sequence[tuple[str, bool]]) -> int:
+    return sum(len(text) for text, _ in pieces)
+
+
+def _aligned(cells: Sequence[list[tuple[str, bool]]], widths: Sequence[int], right: str) -> str:
+    padded = []
+    for i, (pieces, width) in enumerate(zip(cells, widths, strict=True)):
+        text = "".join(paint(piece, "red", "bold") if loud else piece for piece, loud in pieces)
+        blank = " " * (width - _width(pieces))
+        padded.append(blank + text if right[i : i + 1] == "r" else text + blank)
     return "  ".join(padded).rstrip()
 
 

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from tieout import wiring
-from tieout.cli.arguments import opened
+from tieout.cli.arguments import leading_to, opened
 from tieout.cli.console import Options, count, note, out, paint, progress
 from tieout.cli.report import report_data, write_report
 from tieout.cli.summary import SHORT, badness, break_line, run_lines
@@ -27,7 +27,6 @@ TOP = 8
 
 def demo(directory: Path, options: Options) -> None:
     """Reconcile the bundled example on two days and write a report. Needs no network."""
-
     _prepare(directory)
     note(f"the example's files and configuration are in {directory}", options)
     first = write_example(directory)
@@ -55,7 +54,6 @@ def _prepare(directory: Path) -> None:
 
 
 def _run(directory: Path, truth: Truth, options: Options, title: str) -> Sequence[RunOutcome]:
-
     settings = load(directory / "tieout.yaml")
     out(paint(f"\n{title}: {truth.business_date}", "bold"))
     with closing(wiring.open_store(settings.store.resolve())) as store, progress(options) as say:
@@ -69,16 +67,16 @@ def _run(directory: Path, truth: Truth, options: Options, title: str) -> Sequenc
             dry_run=False,
             progress=say,
         )
+        where = leading_to(directory / "tieout.yaml", None)
         for outcome in outcomes:
             out()
-            for line in run_lines(outcome, top=0):
+            for line in run_lines(outcome, top=0, where=where):
                 out(line)
     return outcomes
 
 
 def _worst(outcomes: Sequence[RunOutcome], directory: Path) -> None:
     """The worst breaks of all reconciliations together."""
-
     rows = chain.from_iterable(each.breaks() for each in outcomes)
     worst = heapq.nsmallest(TOP, rows, key=badness)
     total = sum(each.row.breaks.open for each in outcomes)
@@ -86,12 +84,11 @@ def _worst(outcomes: Sequence[RunOutcome], directory: Path) -> None:
     for each in worst:
         out("  " + break_line(each, outcomes[0].row.as_of))
     if worst:
-        config = directory / "tieout.yaml"
-        out(f"  next: tieout breaks show {worst[0].id[:SHORT]} --config {config}")
+        where = leading_to(directory / "tieout.yaml", None)
+        out(f"  next: tieout breaks show {worst[0].id[:SHORT]}{where}")
 
 
 def _report(directory: Path, options: Options) -> None:
-
     path = directory / REPORT
     with opened(None, directory / "tieout.yaml") as store:
         write_report(report_data(store, []), path, options)

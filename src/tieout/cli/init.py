@@ -57,7 +57,6 @@ def write_new(path: Path, text: str, *, force: bool) -> None:
 
 
 def _text(found: Onboarding, internal: Path, external: Path, output: Path) -> str:
-
     def proposed(file: SampledFile, path: Path) -> ProposedFile:
         return ProposedFile(
             path=_relative(path, output),

@@ -36,7 +36,6 @@ def report(
 
 def write_report(data: ReportData, output: Path, options: Options) -> None:
     """Write it, with a progress bar."""
-
     with progress(options) as say:
         say(f"writing {output.name}", None)
         wiring.write_report(data, str(output))
@@ -48,7 +47,6 @@ def report_data(view: Store, names: list[str]) -> ReportData:
     Raises:
         UsageError: one of them never ran.
     """
-
     standings = {each.last.reconciliation: each for each in standing(view)}
     for name in names:
         if name not in standings:
@@ -68,7 +66,6 @@ def report_data(view: Store, names: list[str]) -> ReportData:
 
 
 def _open_breaks(view: Store, rows: list[RunRow]) -> Iterator[BreakRow]:
-
     filters = (BreakFilter(reconciliation=row.reconciliation, states=OPEN) for row in rows)
     return chain.from_iterable(view.breaks(each) for each in filters)
 

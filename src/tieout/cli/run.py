@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from tieout import wiring
-from tieout.cli.arguments import day, instant, one_of
+from tieout.cli.arguments import day, instant, leading_to, one_of
 from tieout.cli.console import Options, count, note, out, progress, warn
 from tieout.cli.summary import run_lines
 from tieout.config import Settings, load
 from tieout.errors import UsageError
-from tieout.ports import RunRow
+from tieout.ports import BreakRow, RunRow
 from tieout.present import run_object
 from tieout.service.runs import RunOutcome
 
@@ -71,7 +71,8 @@ def run(arguments: RunArguments, options: Options) -> int:
     names = _known(arguments.names, settings)
     for each in settings.warnings:
         warn(each.message, options)
-    with closing(wiring.open_store(arguments.store or settings.store.resolve())) as store:
+    url = arguments.store or settings.store.resolve()
+    with closing(wiring.open_store(url, dry_run=arguments.dry_run)) as store:
         with progress(options) as say:
             outcomes = wiring.run(
                 settings,
@@ -83,7 +84,7 @@ def run(arguments: RunArguments, options: Options) -> int:
                 dry_run=arguments.dry_run,
                 progress=say,
             )
-        _show(outcomes, arguments.shape)
+        _show(outcomes, arguments)
         if arguments.breaks is not None:
             _write_breaks(outcomes, arguments.breaks)
             note(f"wrote the open breaks to {arguments.breaks}", options)
@@ -119,7 +120,6 @@ def _check_breaks_file(path: Path) -> None:
 
 
 def _known(names: Sequence[str], settings: Settings) -> list[str]:
-
     for name in names:
         if name not in settings.reconciliations:
             there = list(settings.reconciliations)
@@ -132,14 +132,15 @@ def _known(names: Sequence[str], settings: Settings) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _show(outcomes: Sequence[RunOutcome], shape: str) -> None:
-    if shape == "json":
+def _show(outcomes: Sequence[RunOutcome], arguments: RunArguments) -> None:
+    if arguments.shape == "json":
         rows = [run_object(each.row) for each in outcomes]
         out(json.dumps(rows, indent=2, ensure_ascii=False))
         return
 
+    where = leading_to(arguments.config, arguments.store)
     for number, outcome in enumerate(outcomes):
-        for line in ([""] if number else []) + run_lines(outcome):
+        for line in ([""] if number else []) + run_lines(outcome, where=where):
             out(line)
     if len(outcomes) > 1:
         breaks = sum(each.row.breaks.open for each in outcomes)
@@ -147,8 +148,7 @@ def _show(outcomes: Sequence[RunOutcome], shape: str) -> None:
 
 
 def _write_breaks(outcomes: Sequence[RunOutcome], path: Path) -> None:
+    def rows() -> Iterable[BreakRow]:
+        return chain.from_iterable(each.breaks() for each in outcomes)
 
-    rows = chain.from_iterable(each.breaks() for each in outcomes)
-    as_of = max((each.row.as_of for each in outcomes), default=None)
-    if as_of is not None:
-        wiring.write_breaks(rows, str(path), as_of)
+    wiring.write_breaks(rows, str(path), max(each.row.as_of for each in outcomes))

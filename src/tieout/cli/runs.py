@@ -29,7 +29,6 @@ def list_runs(
     shape: str,
 ) -> None:
     """List runs, the newest first."""
-
     shape = one_of(shape, ("table", "json", "ndjson", "csv"), "--format")
     most = (_PAGE if shape == "table" else None) if limit is None else limit or None
     with opened(store, config) as view:
@@ -52,7 +51,6 @@ def list_runs(
 
 def show_run(id_: str, *, config: Path | None, store: str | None, shape: str) -> None:
     """Show a run: its inputs and their hashes, coverage, counts, and every unreadable row."""
-
     shape = one_of(shape, ("table", "json"), "--format")
     with opened(store, config) as view:
         row = _find(view, id_)
@@ -101,7 +99,6 @@ _HEADER = (
 
 
 def _cells(row: RunRow) -> list[str]:
-
     return [
         row.run_id,
         row.reconciliation,
@@ -126,7 +123,6 @@ def _table(rows: list[RunRow]) -> None:
 
 
 def _csv(rows: list[RunRow]) -> None:
-
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([name.replace(" ", "_") for name in _HEADER])
@@ -135,7 +131,6 @@ def _csv(rows: list[RunRow]) -> None:
 
 
 def _facts(row: RunRow) -> list[str]:
-
     counts, breaks = row.counts, row.breaks
     numbers = {
         "matched": counts.matched,

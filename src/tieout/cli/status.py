@@ -51,7 +51,6 @@ def status(config: Path | None, store: str | None, shape: str) -> None:
 
 def standing(store: Store) -> list[Standing]:
     """Every reconciliation that ever ran, by name."""
-
     found: dict[str, Standing] = {}
     for row in store.runs():
         found.setdefault(row.reconciliation, Standing(row))
@@ -64,7 +63,6 @@ def standing(store: Store) -> list[Standing]:
 
 
 def _worst(standing: Standing) -> str:
-
     return next(
         (f"{name} ({standing.open[name]:,})" for name in SEVERITIES if standing.open[name]), "-"
     )
@@ -84,7 +82,6 @@ def _row(standing: Standing, now: datetime) -> list[str]:
 
 
 def _object(standing: Standing, now: datetime) -> dict[str, Any]:
-
     oldest = standing.oldest
     return {
         "reconciliation": standing.last.reconciliation,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from tieout.cli.console import age, can_write, count, paint, plain_text
 from tieout.core.canonical import moment
-from tieout.core.model import Severity
+from tieout.core.model import PlainRecord, Severity
 from tieout.core.money import plain
 from tieout.core.scan import Coverage
 from tieout.ports import BreakRow, QuarantineRow, RunRow
@@ -22,22 +23,27 @@ TOP = 5
 SHORT = 10
 """Characters of a break's id that tell it apart, in tables."""
 
+DERIVED = "derived-"
+"""How the id of a record begins that came without one."""
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z")
 _COLOURS = {"critical": "red", "high": "red", "medium": "yellow", "low": "blue", "info": "dim"}
 _STATUS = {"clean": "green", "breaks": "red", "incomplete": "yellow", "failed": "red"}
 
 
-def run_lines(outcome: RunOutcome, *, top: int = TOP) -> list[str]:
-    """A run: what was read, matched and found, the `top` worst breaks, and what to do next."""
+def run_lines(outcome: RunOutcome, *, top: int = TOP, where: str = "") -> list[str]:
+    """A run: what was read, matched and found, the `top` worst breaks, and what to do next.
+
+    Args:
+        where: options that lead the next command to the same store.
+    """
     row = outcome.row
     status = str(row.status)
-    lines = [
-        f"{paint(plain_text(row.reconciliation), 'bold')}  {row.business_date}"
-        f"  {paint(status, _STATUS.get(status, 'dim'))}"
-    ]
-    lines += [_fetch(row), *_reasons(row)]
+    name, said = plain_text(row.reconciliation), paint(status, _STATUS.get(status, "dim"))
+    lines = [f"{paint(name, 'bold')}  {row.business_date}  {said}", _fetch(row), *_reasons(row)]
     if status != "failed":
-        lines += [_match(row), _breaks(row), *_top(outcome, top)]
-    return lines + _quarantine(outcome)
+        lines += [_match(row), _breaks(row), *_top(outcome, top, where)]
+    return lines + _quarantine(outcome, where)
 
 
 def _mark(good: bool) -> str:
@@ -110,7 +116,7 @@ def _dot() -> str:
     return " · " if can_write("·") else " | "
 
 
-def _top(outcome: RunOutcome, top: int) -> list[str]:
+def _top(outcome: RunOutcome, top: int, where: str) -> list[str]:
     row = outcome.row
     if not row.breaks.open or not top:
         return []
@@ -118,9 +124,9 @@ def _top(outcome: RunOutcome, top: int) -> list[str]:
     lines = ["  " + break_line(each, row.as_of) for each in worst]
     rest = row.breaks.open - len(worst)
     if rest > 0:
-        lines.append(f"  and {rest:,} more: tieout breaks list")
+        lines.append(f"  and {rest:,} more: tieout breaks list{where}")
     if worst:
-        lines.append(f"  next: tieout breaks show {worst[0].id[:SHORT]}")
+        lines.append(f"  next: tieout breaks show {worst[0].id[:SHORT]}{where}")
     return lines
 
 
@@ -154,11 +160,12 @@ def break_line(row: BreakRow, as_of: datetime) -> str:
 def subject(content: Mapping[str, Any]) -> str:
     """What a break is about: symbol and id, or whatever its key has."""
     key = {name: text for name, text in content["key"].items() if text}
-    record = next((part["record"] for part in content["records"]), {})
-    first = [key.get("symbol") or key.get("currency") or record.get("symbol")]
+    record: PlainRecord = next((part["record"] for part in content["records"]), {})
+    first = key.get("symbol") or key.get("currency") or record.get("symbol")
     ids = [text for name, text in key.items() if name.endswith("_id")]
-    named = [text for text in (*first, *ids) if text]
-    return " ".join(named) or " ".join(key.values())
+    if any(text.startswith(DERIVED) for text in ids):
+        ids = [brief(record.get("timestamp"))]
+    return " ".join(text for text in (first, *ids) if text) or " ".join(key.values())
 
 
 def what_differs(content: Mapping[str, Any]) -> str:
@@ -166,7 +173,7 @@ def what_differs(content: Mapping[str, Any]) -> str:
     differences = content["differences"]
     if differences:
         first = differences[0]
-        text = f"{first['field']} {_cell(first['internal'])} / {_cell(first['external'])}"
+        text = f"{first['field']} {brief(first['internal'])} / {brief(first['external'])}"
         more = len(differences) - 1
         return text + (f" and {count(more, 'other field')}" if more else "")
     if len(content["records"]) > 1:
@@ -176,11 +183,16 @@ def what_differs(content: Mapping[str, Any]) -> str:
     return " ".join(f"{name} {record[name]}" for name in named if record.get(name) is not None)
 
 
-def _cell(text: str | None) -> str:
-    return "-" if text is None else text
+def brief(text: str | None) -> str:
+    """A canonical text without the zeros that a time ends with; `-` for an absent one."""
+    if text is None:
+        return "-"
+    if not _TIME.fullmatch(text):
+        return text
+    return text.removesuffix("Z").rstrip("0").rstrip(".").removesuffix("T00:00:00") + "Z"
 
 
-def _quarantine(outcome: RunOutcome) -> list[str]:
+def _quarantine(outcome: RunOutcome, where: str) -> list[str]:
     first: list[QuarantineRow] = []
     total = 0
     for entry in outcome.quarantine():
@@ -192,7 +204,8 @@ def _quarantine(outcome: RunOutcome) -> list[str]:
     lines = [f"{_mark(False)} {'unread':<8}{count(total, 'unreadable row')}"]
     lines += ["  " + quarantine_line(each) for each in first]
     if total > len(first):
-        lines.append(f"  and {total - len(first):,} more: tieout runs show {outcome.row.run_id}")
+        run = outcome.row.run_id[:SHORT]
+        lines.append(f"  and {total - len(first):,} more: tieout runs show {run}{where}")
     return lines
 
 

@@ -56,7 +56,7 @@ def read_lines(node: Node, path: Path) -> list[str]:
 def _market(node: Node, findings: Findings) -> tuple[date, ...]:
     name = text(node, findings)
     try:
-        import holidays  # noqa: PLC0415 - an extra
+        import holidays
     except ImportError:
         raise Fault(
             node,

@@ -51,8 +51,8 @@ class _Override:
                 self._fail(node, f"{node.path} has no item {part}; it has {len(node.value)}")
                 return None
             index = int(part)
-            if last:
-                node.value[index] = self._new(child_path(node.path, index))
+            if last and (new := self._new(child_path(node.path, index))) is not None:
+                node.value[index] = new
             return node.value[index]
         if not isinstance(node.value, dict):
             node.value = {}
@@ -64,10 +64,14 @@ class _Override:
             return None
         key = key or part.lower()
         if last or key not in node.value:
-            node.value[key] = self._new(child_path(node.path, key), last)
+            new = self._new(child_path(node.path, key), last)
+            if new is None:
+                return None
+            node.value[key] = new
         return node.value[key]
 
-    def _new(self, path: str, last: bool = True) -> Node:
+    def _new(self, path: str, last: bool = True) -> Node | None:
+        """The new value, or a mapping on the way to it; None where it is not YAML."""
         if not last:
             return Node({}, path, variable=self.variable)
         if not self.value.lstrip().startswith(("[", "{", '"', "'")):
@@ -79,7 +83,7 @@ class _Override:
             self.findings.problems.append(
                 Problem(problem.message, f"{self.variable} in the environment", hint=problem.hint)
             )
-        return _placed(node, path, self.variable)
+        return _placed(node, path, self.variable) if node is not None else None
 
     def _fail(self, node: Node, message: str, hint: str | None = None) -> None:
         at = Node(None, node.path, variable=self.variable)

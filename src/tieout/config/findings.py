@@ -36,6 +36,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     by_fold = {each.casefold().replace("-", "_"): each for each in known}
     folded = word.casefold().replace("-", "_").replace(" ", "_")
     close = difflib.get_close_matches(folded, by_fold, n=1, cutoff=0.6)
+    close = close or [each for each in by_fold if len(each) > 2 and folded.startswith(each)]
     return by_fold[close[0]] if close else None
 
 

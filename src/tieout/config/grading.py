@@ -79,7 +79,9 @@ def _bands(node: Node, findings: Findings) -> Bands:
     if not found:
         raise Fault(node, "no band is given", "e.g. `{medium: 1%, high: 5%, critical: 10%}`")
     least = found[0][0]
-    below = keys["below"] or (Severity.LOW if least > Severity.LOW else Severity.INFO)
+    below = keys["below"]
+    if below is None:
+        below = Severity.LOW if least > Severity.LOW else Severity.INFO
     if below > least:
         entry = mapping(node)["below"]
         findings.add(entry, f"`below` is worse than `{least.label}`, the band above it")

@@ -33,6 +33,10 @@ def _version(node: Node, findings: Findings) -> str:
     return "1"
 
 
+def _entries(node: Node, _: Findings) -> dict[str, Node]:
+    return mapping(node)
+
+
 def _as_node(node: Node, _: Findings) -> Node:
     mapping(node)
     return node
@@ -76,7 +80,7 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
     content = _read(file)
     base = file.absolute().parent
     findings = Findings(lines=content.splitlines(), base=base, environ=environ)
-    root = _compose(content, findings)
+    root = _compose(content, findings, str(path))
     environment.override(root, environ, findings)
     settings = _document(root, findings, file)
     _raise(findings, str(path))
@@ -90,9 +94,10 @@ def parse(
 ) -> Settings:
     """The settings of a YAML text, a dict or Rules, as the Python API takes them.
 
-    A document has `version`, `sources` and `reconciliations`. Anything else is the body of one
-    reconciliation: its `internal` and `external` are the options of frames (`{columns: ...,
-    timezone: ...}`) and may be absent; `name` names it. The environment overrides nothing here.
+    A document has `version` and `reconciliations`. Anything else is the body of one reconciliation:
+    its `internal` and `external` are the options of frames (`{columns: ..., timezone: ...}`) and
+    may be absent, `sources` has further ones, and `name` names it. The environment overrides
+    nothing here.
 
     Args:
         base: what relative paths are relative to; the working directory where None.
@@ -107,13 +112,13 @@ def parse(
         return _of_rules(rules, findings)
     if isinstance(rules, str):
         findings.lines = rules.splitlines()
-        root = _compose(rules, findings)
+        root = _compose(rules, findings, None)
     else:
         problems: list[Problem] = []
         root = from_python(rules, problems)
         findings.problems += problems
     entries = root.value if isinstance(root.value, dict) else {}
-    if entries.keys() & {"version", "sources", "reconciliations"}:
+    if entries.keys() & {"version", "reconciliations"}:
         settings = _document(root, findings, None)
     else:
         settings = _bare(root, findings)
@@ -149,10 +154,12 @@ def _elsewhere(file: Path) -> str:
     return f"did you mean {directory / best}? `tieout init A B` writes a new one"
 
 
-def _compose(content: str, findings: Findings) -> Node:
+def _compose(content: str, findings: Findings, file: str | None) -> Node:
     problems: list[Problem] = []
     root = from_text(content, problems)
     findings.problems += [findings.finish(problem) for problem in problems]
+    if root is None:
+        raise ConfigError(tuple(findings.problems), file=file)
     return root
 
 
@@ -204,11 +211,13 @@ def _named(node: Node | None, what: str, findings: Findings) -> dict[str, Node]:
     return entries
 
 
-def _sources(node: Node | None, findings: Findings) -> dict[str, SourceSettings | None]:
+def _sources(
+    node: Node | None, findings: Findings, *, frame: bool = False
+) -> dict[str, SourceSettings | None]:
     found: dict[str, SourceSettings | None] = {}
     for name, each in _named(node, "source", findings).items():
         found[name] = attempt(
-            lambda node, findings, name=name: source(name, node, findings),  # type: ignore[misc]
+            lambda node, findings, name=name: source(name, node, findings, frame=frame),  # type: ignore[misc]
             each,
             findings,
         )
@@ -247,23 +256,16 @@ def _bare(root: Node, findings: Findings) -> Settings:
         return _settings({}, {}, {}, None, findings, None)
     name_node = entries.pop("name", None)
     name = attempt(text, name_node, findings) if name_node is not None else None
-    frames: dict[str, Node] = {}
+    further = entries.pop("sources", None)
+    frames = dict(attempt(_entries, further, findings) or {}) if further is not None else {}
     for side in ("internal", "external"):
         node = entries.get(side)
         if node is None or isinstance(node.value, dict):
             frames[side] = node or Node({}, side)
             entries[side] = Node(side, side)
         elif isinstance(node.value, str):
-            frames[node.value] = Node({}, side)
-    sources: dict[str, SourceSettings | None] = {}
-    for each, node in frames.items():
-        sources[each] = attempt(
-            lambda node, findings, each=each: source(  # type: ignore[misc]
-                each, node, findings, frame=True
-            ),
-            node,
-            findings,
-        )
+            frames.setdefault(node.value, Node({}, side))
+    sources = _sources(Node(frames), findings, frame=True)
     body = Node(entries, root.path, root.line, root.column)
     found = reconciliation(name or "reconciliation", body, sources, None, findings)
     whole = {each: one for each, one in sources.items() if one is not None}

@@ -85,7 +85,7 @@ class Reference:
 
     def _from_keyring(self, name: str) -> str:
         try:
-            import keyring  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 - an extra
+            import keyring  # type: ignore[import-not-found,unused-ignore]
         except ImportError:
             raise MissingExtra("keyring", "a `keyring:` reference") from None
         service, _, user = name.rpartition("/")

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from tieout.config.secret import Reference
 from tieout.core.read import Reading, SignColumn
 from tieout.core.rules import BusinessDeadline, Calendar, Rules
+from tieout.core.scan import Controls
 from tieout.core.schema import RECORD_TYPES, ColumnType, RecordType
 from tieout.core.text import NumberStyle
 from tieout.errors import Problem
@@ -130,6 +131,12 @@ class SourceSettings:
         """The contract of `records`, or the source's own, with its extra columns."""
         contract = RECORD_TYPES[self.records or records]
         return contract.with_extra(self.mapping.extra) if self.mapping.extra else contract
+
+    @property
+    def controls(self) -> Controls:
+        """What must hold of its records."""
+        expect = self.expect
+        return Controls(expect.rows, expect.totals, expect.symbols, self.window)
 
     def reading(self, records: str, symbols: Mapping[str, str] | None = None) -> Reading:
         """How to read this source's rows.

@@ -19,7 +19,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from tieout.core.money import plain
 from tieout.errors import Problem
 
-NODE_LIMIT: Final = 500_000
+NODE_LIMIT: Final = 200_000
 """Nodes in one configuration, aliases expanded: stops a small file that means a huge one."""
 
 DEPTH_LIMIT: Final = 60
@@ -62,7 +62,7 @@ class Node:
                 return "a mapping"
 
 
-class Fault(Exception):  # noqa: N818 - collected into Problems; never leaves the package
+class Fault(Exception):
     """One value is wrong."""
 
     def __init__(self, node: Node, message: str, hint: str | None = None, *, key: bool = False):
@@ -84,8 +84,8 @@ def child_path(path: str, key: str | int) -> str:
     return f"{path}.{key}" if path else key
 
 
-def from_text(text: str, problems: list[Problem]) -> Node:
-    """The tree of a YAML text; what is wrong with it as YAML is added to `problems`."""
+def from_text(text: str, problems: list[Problem]) -> Node | None:
+    """The tree of a YAML text; None where it is not YAML. Problems are added to `problems`."""
     yaml = YAML(typ="base", pure=True)
     try:
         with warnings.catch_warnings():  # a reused anchor is legal
@@ -95,13 +95,13 @@ def from_text(text: str, problems: list[Problem]) -> Node:
         mark = error.problem_mark or error.context_mark
         where = (mark.line + 1, mark.column + 1) if mark is not None else (None, None)
         problems.append(_syntax(error.problem or error.context or "", *where))
-        return Node({}, line=1, column=1)
+        return None
     except YAMLError as error:
         problems.append(_syntax(str(error).splitlines()[0]))
-        return Node({}, line=1, column=1)
+        return None
     except RecursionError:
         problems.append(_syntax("it is nested too deeply"))
-        return Node({}, line=1, column=1)
+        return None
     if composed is None:
         return Node(None, line=1, column=1)
     return _Builder(problems).build(composed, "", 0)

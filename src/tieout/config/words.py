@@ -13,7 +13,6 @@ from tieout.core.rules import (
     Action,
     Bands,
     BusinessDeadline,
-    Calendar,
     Check,
     Deadline,
     Duration,
@@ -91,12 +90,6 @@ def business_deadline(given: BusinessDeadline) -> str:
     if given.cutoff is not None:
         text += f"; from {given.cutoff:%H:%M} on a record counts for the next day"
     return text
-
-
-def calendar(given: Calendar) -> str:
-    """`weekdays`, or its name and the number of its holidays."""
-    count = len(given.holidays)
-    return f"{given.name}, {count} holidays" if count else given.name
 
 
 def check(given: Check) -> str:

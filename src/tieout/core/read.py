@@ -129,10 +129,9 @@ class Reading:
         )
         self._check_required(columns, header)
         tests = tuple(
-            (self._index(name, header, "only"), allowed, True) for name, allowed in self.only.items()
-        ) + tuple(
-            (self._index(name, header, "skip"), refused, False)
-            for name, refused in self.skip.items()
+            (self._index(name, header, which), chosen, which == "only")
+            for which, choice in (("only", self.only), ("skip", self.skip))
+            for name, chosen in choice.items()
         )
         sign = self._index(self.sign.column, header, "sign") if self.sign else None
         return BoundReading(self, tuple(header), columns, tests, sign)

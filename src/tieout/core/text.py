@@ -28,7 +28,7 @@ _ISO: Final = re.compile(
 _MAX_NS: Final = 2**62
 
 
-class Unreadable(Exception):  # noqa: N818 - it becomes a value, Quarantined, and never leaves the core
+class Unreadable(Exception):
     """A cell that cannot be read; `str()` of it is the reason, for a person."""
 
 
@@ -61,11 +61,13 @@ def parse_decimal(text: str, style: NumberStyle) -> Decimal:
         sign, digits, own = number.as_tuple()
         assert isinstance(own, int)
         number = Decimal((sign, digits, own + int(exponent)))
+    if not number:
+        return Decimal(0)  # whatever its sign and exponent are
     if number >= LIMIT:
         raise Unreadable(f"{text!r} is too large: magnitudes must be below 5e19")
     if (needed := decimals(number)) > SCALE:
         raise Unreadable(f"{text!r} has {needed} decimals; {SCALE} can be kept without rounding")
-    return number.copy_negate() if negative and number else number
+    return number.copy_negate() if negative else number
 
 
 def _unwrap(text: str) -> tuple[str, bool]:

@@ -65,10 +65,13 @@ def onboard(
 
 def source_names(internal: str, external: str) -> tuple[str, str]:
     """What to call two sources: by their files, by their directories, else by their sides."""
-    for part in (lambda path: path.name.split(".")[0], lambda path: path.parent.name):
-        names = [_word(part(PurePath(path))) for path in (internal, external)]
-        if all(names) and names[0] != names[1]:
-            return names[0], names[1]
+    paths = [PurePath(internal), PurePath(external)]
+    for ours, theirs in (
+        [_word(path.name.split(".")[0]) for path in paths],
+        [_word(path.parent.name) for path in paths],
+    ):
+        if ours and theirs and ours != theirs:
+            return ours, theirs
     return "internal", "external"
 
 

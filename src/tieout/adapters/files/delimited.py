@@ -16,10 +16,9 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from tieout.core.read import RAW_LIMIT
 from tieout.core.scan import BadRow, DelimitedFiles, Dialect, TextRow
@@ -31,8 +30,7 @@ _CHUNK: Final = 1 << 20
 _BATCH: Final = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A physical line with its end, its number from 1 and its byte offset."""
 
     number: int
@@ -44,8 +42,7 @@ class Line:
         return self.content.rstrip(b"\r\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(NamedTuple):
     """A record that was split, or why it could not be.
 
     Attributes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from glob import has_magic
 from itertools import zip_longest
 from pathlib import Path
@@ -66,10 +67,8 @@ def read_parquet_files(
     Raises:
         SourceError: a file is cut, damaged or no Parquet, or the files differ in their columns.
     """
-    import duckdb
-
     paths = tuple(_unambiguous(file.path, folder) for file in files)
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with _database().cursor() as connection:
         footers = [
             _footer(connection, path, file, where) for path, file in zip(paths, files, strict=True)
         ]
@@ -80,6 +79,14 @@ def read_parquet_files(
     types = tuple(_physical(type_).value for _, type_ in first.columns)
     rows = {file.path: footer.rows for file, footer in zip(files, footers, strict=True)}
     return ParquetFiles(paths, names, types, sum(rows.values())), rows
+
+
+@cache
+def _database() -> DuckDBPyConnection:
+    """One empty database for all footers, since starting one takes longer than reading them."""
+    import duckdb
+
+    return duckdb.connect(config={"threads": 1})
 
 
 def _unambiguous(path: Path, folder: Callable[[], Path]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from glob import has_magic
 from pathlib import Path
 
@@ -104,7 +104,7 @@ def _without_comments(lines: Iterator[Line], settings: FileSettings) -> Iterator
     inside = False
     for line in lines:
         if not inside and line.content.startswith(comment):
-            yield replace(line, content=line.content[len(line.body) :])
+            yield line._replace(content=line.content[len(line.body) :])
             continue
         if quote and line.content.count(quote) % 2:
             inside = not inside

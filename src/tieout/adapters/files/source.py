@@ -83,9 +83,8 @@ class FileSource:
             SourceError: a file is empty, cut, damaged or not what the configuration says.
         """
         settings = self._settings
-        files = locate(settings, business_date)
         try:
-            proof = Proof(settings.name, files)
+            proof = Proof(settings.name, locate(settings, business_date))
             content, rows = self._content(proof.distinct)
         except OSError as error:
             raise SourceError(

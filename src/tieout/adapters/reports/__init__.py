@@ -4,7 +4,6 @@ Every writer is a `tieout.ports.ReportWriter`. They are imported when asked for,
 without a report pays for none of their libraries.
 """
 
-# ruff: noqa: PLC0415 - imported when asked for
 from __future__ import annotations
 
 from pathlib import PurePath

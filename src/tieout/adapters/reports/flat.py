@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from tieout.adapters.reports.objects import encoded
 from tieout.core.model import Role
 from tieout.ports import ReportData
-from tieout.present import one_line
 
 FIRST: Final = (
     "id",
@@ -59,8 +59,8 @@ def flat(brk: Mapping[str, Any]) -> dict[str, str | None]:
         "value.amount": value.get("amount"),
         "value.currency": value.get("currency"),
         "age_seconds": str(brk["age_seconds"]),
-        "differences": one_line(brk["differences"]) if brk["differences"] else None,
-        "records": one_line(others) if others else None,
+        "differences": encoded(brk["differences"]) if brk["differences"] else None,
+        "records": encoded(others) if others else None,
     }
     for group in SPREAD:
         cells |= {f"{group}.{name}": text for name, text in (brk[group] or {}).items()}

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
-from tieout.adapters.reports.objects import break_objects, opened
+from tieout.adapters.reports.objects import break_objects, encoded, opened
 from tieout.adapters.reports.whole import whole
 from tieout.core.canonical import instant
 from tieout.core.money import plain
 from tieout.core.scan import Coverage
 from tieout.ports import ReportData, RunRow
-from tieout.present import one_line, quarantine_object, run_object, utc
+from tieout.present import quarantine_object, run_object, utc
 
 
 class JsonReport:
@@ -24,8 +24,8 @@ class JsonReport:
 
     def write(self, data: ReportData, path: str) -> None:
         with whole(path) as draft, opened(draft) as file:
-            file.write(f'{{"generated_at":{one_line(utc(data.generated_at))}')
-            file.write(f',"filters":{one_line(dict(data.filters))}')
+            file.write(f'{{"generated_at":{encoded(utc(data.generated_at))}')
+            file.write(f',"filters":{encoded(dict(data.filters))}')
             _list(file, "runs", (run_object(run) | {"proof": proof(run)} for run in data.runs))
             _list(file, "breaks", break_objects(data))
             _list(file, "quarantine", _quarantine(data))
@@ -40,7 +40,7 @@ def _list(file: IO[str], name: str, items: Iterable[dict[str, Any]]) -> None:
     file.write(f',\n"{name}":[')
     separator = "\n"
     for item in items:
-        file.write(separator + one_line(item))
+        file.write(separator + encoded(item))
         separator = ",\n"
     file.write("]")
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tieout.adapters.reports.objects import break_objects, opened
+from tieout.adapters.reports.objects import break_objects, encoded, opened
 from tieout.adapters.reports.whole import whole
 from tieout.ports import ReportData
-from tieout.present import one_line
 
 
 class NdjsonBreaks:
@@ -16,4 +15,4 @@ class NdjsonBreaks:
     def write(self, data: ReportData, path: str) -> None:
         with whole(path) as draft, opened(draft) as file:
             for each in break_objects(data):
-                file.write(one_line(each) + "\n")
+                file.write(encoded(each) + "\n")

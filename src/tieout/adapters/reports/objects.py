@@ -7,8 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
+
 from tieout.ports import BreakRow, ReportData
-from tieout.present import break_object
+from tieout.present import break_object, one_line
 
 
 def as_of(data: ReportData) -> Callable[[BreakRow], datetime]:
@@ -36,4 +38,12 @@ def opened(path: Path) -> IO[str]:
 
 def encodable(text: str) -> str:
     """`text` with lone surrogates as `\\udcff`, for formats that take nothing but Unicode."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def encoded(value: Any) -> str:
+    """`tieout.present.one_line`, several times as fast."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return one_line(value)

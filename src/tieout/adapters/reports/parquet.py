@@ -9,10 +9,9 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tieout.adapters.reports.objects import break_objects, encodable
+from tieout.adapters.reports.objects import break_objects, encodable, encoded
 from tieout.adapters.reports.whole import whole
 from tieout.ports import ReportData
-from tieout.present import one_line
 
 BATCH: Final = 10_000
 _TEXTS: Final = ("id", "reconciliation", "kind", "severity", "cause", "state", "run_id")
@@ -44,7 +43,7 @@ def _row(brk: dict[str, Any]) -> dict[str, Any]:
     value = brk["value"] or {"amount": None, "currency": None}
     return {
         **{name: encodable(brk[name]) for name in _TEXTS},
-        **{name: None if brk[name] is None else encodable(one_line(brk[name])) for name in _NESTED},
+        **{name: None if brk[name] is None else encodable(encoded(brk[name])) for name in _NESTED},
         "value_amount": value["amount"],
         "value_currency": value["currency"],
         "doubt": brk["doubt"],

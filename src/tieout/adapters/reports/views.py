@@ -82,7 +82,6 @@ def run(row: RunRow) -> dict[str, Any]:
             ("After the cut", counts.after_cut),
         ],
         "breaks": [
-            ("Open", breaks.open),
             ("New", breaks.new),
             ("Carried", breaks.carried),
             ("Changed", breaks.changed),

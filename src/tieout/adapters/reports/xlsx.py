@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from xlsxwriter import Workbook
@@ -53,6 +54,14 @@ _DIFFERENCES: Final = (
 )
 
 
+_OPTIONS: Final = {
+    "constant_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+}
+
+
 class XlsxReport:
     """Sheets: report, runs, breaks, differences, quarantine.
 
@@ -65,16 +74,8 @@ class XlsxReport:
         self._rows = rows
 
     def write(self, data: ReportData, path: str) -> None:
-        with whole(path) as draft:
-            book = Workbook(
-                str(draft),
-                {
-                    "constant_memory": True,
-                    "strings_to_formulas": False,
-                    "strings_to_urls": False,
-                    "strings_to_numbers": False,
-                },
-            )
+        with whole(path) as draft, TemporaryDirectory(prefix="tieout-") as spool:
+            book = Workbook(str(draft), {**_OPTIONS, "tmpdir": spool})
             if data.total_breaks > _LARGE:
                 book.use_zip64()
             try:
@@ -82,6 +83,8 @@ class XlsxReport:
                 book.close()
             except XlsxFileError as error:
                 raise UsageError(f"cannot write the file: {error}", where=path) from error
+            finally:
+                _release(book)
 
     def _fill(self, book: Workbook, data: ReportData) -> None:
         front = book.add_worksheet("report")
@@ -166,6 +169,13 @@ class _Table:
         for row in rows:
             self.add(row)
         self._finish()
+
+
+def _release(book: Workbook) -> None:
+    """Close the files that the sheets spool their rows to; a failed workbook leaves them open."""
+    for each in book.worksheets():
+        if each.row_data_fh is not None:
+            each.row_data_fh.close()
 
 
 def _keeps(text: str) -> bool:

@@ -176,6 +176,7 @@ class _Reading:
         except SQLAlchemyError as error:
             raise _refused(error, self._settings) from None
         finally:
+            result.close()
             connection.close()
         if not number and not self._allow_empty:
             raise SourceError(
@@ -212,7 +213,9 @@ class _Reading:
 
     def close(self) -> None:
         if self._open is not None:
-            self._open[0].close()
+            connection, result = self._open
+            result.close()
+            connection.close()
         self._open = None
 
 

@@ -22,7 +22,7 @@ def open_store(url: str, *, create: bool = True) -> SqlStore:
         StoreError: it cannot be opened; or there is none, and `create` is false.
         MissingExtra: the driver is not installed.
     """
-    from tieout.adapters.store import store  # noqa: PLC0415
+    from tieout.adapters.store import store
 
     return store.open_store(url, create=create)
 
@@ -34,13 +34,13 @@ def upgrade(url: str) -> SchemaState:
         StoreOutdated: it is newer than this program.
         StoreError: it cannot be opened, or is another program's.
     """
-    from tieout.adapters.store import schema  # noqa: PLC0415
+    from tieout.adapters.store import schema
 
     return schema.upgrade(url)
 
 
 def schema_state(url: str) -> SchemaState:
     """The schema of the store at `url`. Creates nothing. Raises StoreError."""
-    from tieout.adapters.store import schema  # noqa: PLC0415
+    from tieout.adapters.store import schema
 
     return schema.schema_state(url)

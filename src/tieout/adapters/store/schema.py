@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    insert,
+    inspect,
+    select,
+    text,
+)
 
 from tieout.adapters.store.database import Database
 from tieout.adapters.store.tables import metadata
@@ -24,7 +35,10 @@ HEAD: Final = "0001"
 VERSION_TABLE: Final = "tieout_version"
 
 _version = Table(
-    VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True, nullable=False)
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32), nullable=False),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
 )
 """As Alembic makes it, under a name that no other program's migrations use."""
 
@@ -177,8 +191,8 @@ def _exclusive(database: Database, connection: Connection) -> None:
 
 def _migrate(connection: Connection) -> None:
     # Imported here: it takes longer than a small run.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic import command
+    from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", "tieout.adapters.store:migrations")

@@ -25,6 +25,9 @@ from tieout.core.text import NumberStyle
 LEAST: Final = 0.2
 """A score below this says nothing."""
 
+_BONUS: Final = 0.05
+"""What a required column's claim to a name is worth more than an optional one's."""
+
 _NUMERIC: Final = re.compile(r"[($€£¥₿₹+\-\s]*\.?\d[\d.,' \u00a0]*([eE][+-]?\d+)?[)$€£¥₿₹\-\s]*")
 _CURRENCY: Final = re.compile(r"[A-Z0-9]{2,6}")
 
@@ -115,30 +118,47 @@ def type_columns(header: Sequence[str]) -> list[str]:
 def map_columns(
     profile: Profile, type_: RecordType, side: str | None
 ) -> dict[str, tuple[str, float]]:
-    """Canonical column to (the source's column, score): required ones first, then the best."""
+    """Canonical column to (the source's column, score): the best pairs, each column once."""
     header = profile.sample.header
     currencies = {currency_of(name, header) for name in header}
-    scored = [
-        (not column.required, -score, column.name, name)
+    scored = sorted(
+        (-score - (_BONUS if column.required else 0.0), column.name, name, score)
         for column in type_.columns.values()
         if column.name != "side"
         for name in header
         if "currency" in column.name or name not in currencies
         if (score := _score(profile, column, name)) >= LEAST
-    ]
+    )
     chosen: dict[str, tuple[str, float]] = {}
     if side is not None and "side" in type_.columns:
         chosen["side"] = (side, 1.0)
-    taken = {name for name, _ in chosen.values()}
-    for _, score, canonical, name in sorted(scored):
-        if canonical not in chosen and name not in taken:
-            chosen[canonical] = (name, -score)
-            taken.add(name)
+    _choose(scored, chosen)
+    missing = {column.name for column in type_.columns.values() if column.required} - {*chosen}
+    for canonical in sorted(missing):  # better a required column than an optional one
+        best = next((each for each in scored if each[1] == canonical), None)
+        if best is not None:
+            for other in [key for key, (name, _) in chosen.items() if name == best[2]]:
+                if type_.columns[other].required or other == "side":
+                    break
+                del chosen[other]
+            else:
+                chosen[canonical] = (best[2], best[3])
     _own_currencies(chosen, header, type_)
     for canonical in type_.columns:
         if canonical in header and canonical not in chosen:
             chosen[canonical] = (canonical, 0.0)  # a run takes it by its name in any case
     return chosen
+
+
+def _choose(
+    scored: Sequence[tuple[float, str, str, float]], chosen: dict[str, tuple[str, float]]
+) -> None:
+    """Take the best pairs of canonical and source column, each column once."""
+    taken = {name for name, _ in chosen.values()}
+    for _, canonical, name, score in scored:
+        if canonical not in chosen and name not in taken:
+            chosen[canonical] = (name, score)
+            taken.add(name)
 
 
 def _score(profile: Profile, column: Column, name: str) -> float:

@@ -21,6 +21,9 @@ PairOfRows = tuple[Row, Row]
 ENOUGH: Final = 0.5
 """A key that pairs a smaller share of the records than this is doubtful."""
 
+_GOOD: Final = 0.9
+"""An id that pairs this share needs no alternative."""
+
 _EVENT_KEYS: Final = ("symbol", "side", "quantity", "price")
 _WEIGHT: Final = {"timestamp": 0.15, "symbol": 0.1, "side": 0.1, "quantity": 0.3, "amount": 0.3}
 """What a key without an id loses by lacking a column: the same instrument, side and day twice is
@@ -41,36 +44,57 @@ def candidates(
     Best is what pairs the most records one to one; of equals an id, then the one with the fewest
     columns that may differ without the records being others (price, then quantity).
     """
-    tried = {frozenset(on): on for on in _combinations(type_, shared)}
-    found = [_measure(internal, external, on) for on in tried.values()]
+    found = [_measure(internal, external, on) for on in _distinct(_by_id(type_, shared))]
+    if type_.event and not any(key.matched >= _GOOD for key in found):
+        found += [_measure(internal, external, on) for on in _distinct(_by_content(type_, shared))]
     return sorted(found, key=lambda each: (-_worth(each, type_), len(each.on), each.on))
 
 
-def choose(found: Sequence[KeyCandidate], type_: RecordType) -> tuple[tuple[str, ...], ...]:
-    """The passes to propose: the best key and, without an id, the same key less its quantity.
+def choose(
+    found: Sequence[KeyCandidate], type_: RecordType, shared: Sequence[str]
+) -> tuple[tuple[str, ...], ...]:
+    """The passes to propose: the best key; without an id, first with and then without quantity.
 
     A weak one (`matched` below ENOUGH) is proposed too: a person sees its percentage.
     """
     if not found:
         return ()
     best = found[0]
-    passes = [best.on]
-    if type_.event and not set(best.on) & ID_COLUMNS and "quantity" in best.on:
-        passes.append(tuple(name for name in best.on if name != "quantity"))
-    return tuple(passes)
+    by_id = not type_.event or bool(ID_COLUMNS & set(best.on))
+    if by_id or type_.clock not in best.on or "quantity" not in shared:
+        return (best.on,)
+    relaxed = tuple(name for name in best.on if name != "quantity")
+    return (*relaxed, "quantity"), relaxed
 
 
 def pairs(internal: Rows, external: Rows, passes: Sequence[Sequence[str]]) -> list[PairOfRows]:
     """The records that are alone with their key on both sides, pass after pass."""
     left, right, found = list(internal), list(external), list[PairOfRows]()
     for on in passes:
-        ours, theirs = _by_key(left, on), _by_key(right, on)
-        paired = [key for key, rows in ours.items() if len(rows) == len(theirs.get(key, ())) == 1]
-        found += [(ours[key][0], theirs[key][0]) for key in paired]
-        done = {id(row) for key in paired for row in (ours[key][0], theirs[key][0])}
+        paired = alone_pairs(left, right, _with_account(on, left, right))
+        found += paired
+        done = {id(row) for pair in paired for row in pair}
         left = [row for row in left if id(row) not in done]
         right = [row for row in right if id(row) not in done]
     return found
+
+
+def alone_pairs(internal: Rows, external: Rows, on: Sequence[str]) -> list[PairOfRows]:
+    """The records that are alone with their key on both sides."""
+    ours, theirs = _by_key(internal, on), _by_key(external, on)
+    return [
+        (rows[0], theirs[key][0])
+        for key, rows in ours.items()
+        if len(rows) == 1 and len(theirs.get(key, ())) == 1
+    ]
+
+
+def _with_account(on: Sequence[str], internal: Rows, external: Rows) -> tuple[str, ...]:
+    """A pass's key as a run uses it: with account and venue, where both sides have them."""
+    if not internal or not external:
+        return tuple(on)
+    added = [name for name in ("account", "venue") if name in internal[0] and name in external[0]]
+    return (*on, *(name for name in added if name not in on))
 
 
 def evidence(matched: Sequence[PairOfRows], type_: RecordType, column: str) -> Evidence:
@@ -87,8 +111,8 @@ def evidence(matched: Sequence[PairOfRows], type_: RecordType, column: str) -> E
     )
     if equal == 1.0 or not apart or not apart[-1]:
         return Evidence(column, len(both), equal)
-    bound = _bound(apart, equal)
-    if bound is None:
+    bound = _bound(apart)
+    if bound > _tolerable([one for one, _ in both], kind):
         return Evidence(column, len(both), equal)
     tolerance, text, limit = _tolerance(bound, kind)
     within = sum(each <= limit for each in apart) / len(both)
@@ -103,23 +127,28 @@ def overlap(internal: Sequence[Value], external: Sequence[Value]) -> float:
     return len(ours & theirs) / least if least else 0.0
 
 
-def _combinations(type_: RecordType, shared: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Ids alone and with side and symbol; identities; for events without an id, what they say."""
+def _distinct(keys: Iterator[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    return list({frozenset(key): key for key in keys}.values())
+
+
+def _by_id(type_: RecordType, shared: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Ids alone and with side and symbol; identities."""
     have = set(shared)
     for id_column in sorted(ID_COLUMNS & have):
-        if type_.name != "pnl" or id_column == "trade_id":
-            yield (id_column,)
-            for more in (("side",), ("symbol",), ("symbol", "side")):
-                if set(more) <= have:
-                    yield (id_column, *more)
+        yield (id_column,)
+        for more in (("side",), ("symbol",), ("symbol", "side")):
+            if set(more) <= have:
+                yield (id_column, *more)
     for identity in type_.identities:
         own = tuple(name for name in identity if name in have and name not in ("account", "venue"))
         if own and not (type_.event and type_.id_column not in own):
             yield own
-    if not type_.event:
-        return
-    clocks = [name for name in (type_.clock, "trade_date", "value_date") if name in have]
-    others = [name for name in (*_EVENT_KEYS, "currency", "type", "amount") if name in have]
+
+
+def _by_content(type_: RecordType, shared: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """For events without an id: what they say of themselves."""
+    clocks = [name for name in (type_.clock, "trade_date", "value_date") if name in shared]
+    others = [name for name in (*_EVENT_KEYS, "currency", "type", "amount") if name in shared]
     for clock in [*clocks, None]:
         for size in range(1, len(others) + 1):
             for some in combinations(others, size):
@@ -128,7 +157,8 @@ def _combinations(type_: RecordType, shared: Sequence[str]) -> Iterator[tuple[st
 
 
 def _measure(internal: Rows, external: Rows, on: tuple[str, ...]) -> KeyCandidate:
-    ours, theirs = _counts(internal, on), _counts(external, on)
+    key_columns = _with_account(on, internal, external)
+    ours, theirs = _counts(internal, key_columns), _counts(external, key_columns)
     matched = sum(1 for key, n in ours.items() if n == 1 and theirs.get(key) == 1)
     least = min(len(internal), len(external)) or 1
     return KeyCandidate(
@@ -170,14 +200,21 @@ def _apart(one: Value, other: Value) -> Decimal:
     return Decimal(abs(one - other))
 
 
-def _bound(apart: Sequence[Decimal], equal: float) -> Decimal | None:
-    """A difference that is worth to be called a tolerance: most pairs are inside it."""
+def _bound(apart: Sequence[Decimal]) -> Decimal:
+    """The difference that nearly all pairs stay below; else the middle one of those that differ."""
     at = apart[min(len(apart) - 1, int(len(apart) * 0.99))]
     if at:
         return at
     nonzero = [each for each in apart if each]
-    middle = nonzero[len(nonzero) // 2]
-    return middle if equal < 1.0 else None
+    return nonzero[len(nonzero) // 2]
+
+
+def _tolerable(values: Sequence[Value], kind: ColumnType) -> Decimal:
+    """The largest difference to be called a tolerance: an hour, or 1 % of what is usual."""
+    if kind is ColumnType.TIME:
+        return Decimal(_UNITS[-1][1])
+    sizes = sorted(value.copy_abs() for value in values if isinstance(value, Decimal))
+    return sizes[len(sizes) // 2] / 100 if sizes else Decimal(0)
 
 
 def _tolerance(bound: Decimal, kind: ColumnType) -> tuple[Tolerance, str, Decimal]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tieout.core.read import SignColumn
 from tieout.core.rules import Tolerance
 from tieout.core.text import NumberStyle
 
@@ -60,6 +61,7 @@ class SourceProposal:
     numbers: NumberStyle = NumberStyle()
     timezone: str | None = None
     signed: bool = False
+    sign: SignColumn | None = None
     skip: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     floats: str = "refuse"
     rows: int = 0

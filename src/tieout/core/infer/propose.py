@@ -9,9 +9,10 @@ from typing import Final
 
 from tieout.core.infer.columns import LEAST, Profile, map_columns, side_column
 from tieout.core.infer.keys import ENOUGH, Rows, candidates, choose, evidence, overlap, pairs
+from tieout.core.infer.learn import learn_codes
 from tieout.core.infer.names import name_score
 from tieout.core.infer.proposal import KeyCandidate, Proposal, Sample, SourceProposal, percent
-from tieout.core.infer.source import Table, read, source_proposal, variants
+from tieout.core.infer.source import Table, read, signed_by_leg, source_proposal, variants
 from tieout.core.infer.values import side_of
 from tieout.core.schema import ID_COLUMNS, RECORD_TYPES, ColumnType, RecordType
 from tieout.errors import UsageError
@@ -26,7 +27,17 @@ NEEDS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
 }
 """Record type to what a file of it has: one column of each group. Of equals, the earlier type."""
 
-_ROWS_THAT_SAY_SOMETHING = 3
+_FEW = 3
+"""Fewer different values than these must all be common to say that two columns are the same."""
+
+
+@dataclass(frozen=True)
+class _View:
+    """A sample: all of its rows, and those that the column `side` says to be a buy or a sell."""
+
+    whole: Profile
+    traded: Profile
+    side: str | None
 
 
 @dataclass(frozen=True)
@@ -57,22 +68,22 @@ def propose(
         UsageError: no record type fits both samples.
     """
     type_, ours, theirs = _record_type(internal, external, records)
-    proposals = _settle(
-        source_proposal(ours.profile, _names(ours), type_, as_of),
-        source_proposal(theirs.profile, _names(theirs), type_, as_of),
-        ours,
-        theirs,
-        type_,
-    )
+    first = source_proposal(ours.profile, _names(ours), type_, as_of)
+    second = source_proposal(theirs.profile, _names(theirs), type_, as_of)
+    if ("leg" in first.columns) != ("leg" in second.columns):  # else both sides hedge
+        first = signed_by_leg(first, ours.profile)
+        second = signed_by_leg(second, theirs.profile)
+    proposals = _settle(first, second, ours, theirs, type_)
     sides = tuple(
         _without_false_ids(each, side.sample, type_)
         for each, side in zip(proposals, (ours, theirs), strict=True)
     )
     left, right = read(sides[0], internal, type_), read(sides[1], external, type_)
-    right_source, right_rows = _same_symbols(sides[1], left.rows, right.rows)
-    shared = [name for name in type_.columns if name in left.present and name in right.present]
+    right_source, right_rows = learn_codes(sides[1], left.rows, right.rows, type_)
+    has = set(right_rows[0]) if right_rows else set(right.present)
+    shared = [name for name in type_.columns if name in left.present and name in has]
     keys = candidates(left.rows, right_rows, type_, shared)
-    passes = choose(keys, type_)
+    passes = choose(keys, type_, shared)
     if not passes:
         raise UsageError(
             f"no common columns could pair the {type_.name} of {internal.name} and {external.name}",
@@ -89,10 +100,10 @@ def propose(
         internal=_counted(sides[0], left),
         external=_counted(right_source, right),
         passes=passes,
-        keys=tuple(_told_apart(keys)),
+        keys=tuple(_told_apart(keys, passes)),
         compared=tuple(evidence(matched, type_, name) for name in compared),
         pairs=len(matched),
-        notes=tuple(_remarks(left.rows, right_rows, passes, keys)),
+        notes=tuple(_remarks(left.rows, right_rows, passes, keys, event=type_.event)),
     )
 
 
@@ -108,9 +119,10 @@ def _record_type(
     internal: Sample, external: Sample, records: str | None
 ) -> tuple[RecordType, _Side, _Side]:
     best: tuple[float, RecordType, _Side, _Side] | None = None
+    views = _view(internal), _view(external)
     for name in [records] if records else list(NEEDS):
         type_ = RECORD_TYPES[name]
-        ours, theirs = _complete(_look(internal, type_), _look(external, type_), type_)
+        ours, theirs = _complete(_look(views[0], type_), _look(views[1], type_), type_)
         if _lacks(ours, name) or _lacks(theirs, name):
             continue
         score = _score(ours, type_) + _score(theirs, type_)
@@ -119,33 +131,40 @@ def _record_type(
     if best is None:
         raise UsageError(
             "no record type fits both files" if not records else f"these are no {records}",
-            where="; ".join(_closest(each, records) for each in (internal, external)),
+            where="; ".join(_closest(each, records) for each in views),
             hint="name the columns in a configuration by hand: `columns: {symbol: <yours>}`",
         )
     return best[1:]
 
 
-def _look(sample: Sample, type_: RecordType) -> _Side:
-    side = side_column(sample) if "side" in type_.columns else None
-    rows: Sequence[Sequence[str | None]] = sample.rows
-    if side is not None:
-        index = sample.header.index(side)
-        rows = [row for row in rows if side_of((row[index] or "").strip()) is not None]
-    profile = Profile.of(sample, rows)
-    return _Side(profile, map_columns(profile, type_, side))
+def _view(sample: Sample) -> _View:
+    side = side_column(sample)
+    whole = Profile.of(sample)
+    if side is None:
+        return _View(whole, whole, None)
+    at = sample.header.index(side)
+    rows = [row for row in sample.rows if side_of((row[at] or "").strip()) is not None]
+    traded = whole if len(rows) == len(sample.rows) else Profile.of(sample, rows)
+    return _View(whole, traded, side)
+
+
+def _look(view: _View, type_: RecordType) -> _Side:
+    if "side" not in type_.columns:
+        return _Side(view.whole, map_columns(view.whole, type_, None))
+    return _Side(view.traded, map_columns(view.traded, type_, view.side))
 
 
 def _lacks(side: _Side, records: str) -> list[str]:
     return [group[0] for group in NEEDS[records] if not set(group) & set(side.columns)]
 
 
-def _closest(sample: Sample, records: str | None) -> str:
+def _closest(view: _View, records: str | None) -> str:
     names = [records] if records else list(NEEDS)
-    lacking = {name: _lacks(_look(sample, RECORD_TYPES[name]), name) for name in names}
+    lacking = {name: _lacks(_look(view, RECORD_TYPES[name]), name) for name in names}
     best = min(lacking, key=lambda name: len(lacking[name]))
     if not lacking[best]:
-        return f"{sample.name} looks like {best}"
-    return f"{sample.name} is closest to {best}, without {', '.join(lacking[best])}"
+        return f"{view.whole.sample.name} looks like {best}"
+    return f"{view.whole.sample.name} is closest to {best}, without {', '.join(lacking[best])}"
 
 
 def _score(side: _Side, type_: RecordType) -> float:
@@ -212,21 +231,21 @@ def _common(ours: _Side, theirs: _Side, names: tuple[str, ...]) -> float:
 
 def _find_by_values(known: _Side, other: _Side, canonical: str, type_: RecordType) -> None:
     """A column of `other` with a name that says nothing, and the values of the known one."""
-    mine = known.values(known.columns[canonical][0])
-    if (
-        type_.columns[canonical].type is not ColumnType.TEXT
-        or len(set(mine)) < _ROWS_THAT_SAY_SOMETHING
-    ):
+    column = type_.columns[canonical]
+    if column.type is not ColumnType.TEXT or column.choices:
         return
     taken = {name for name, _ in other.columns.values()}
-    found = [
-        (overlap(mine, other.values(name)), name)
-        for name in other.sample.header
-        if name not in taken
+    free = [name for name in other.sample.header if name not in taken]
+    shares = [
+        (_common(known, other, (mine, theirs)), mine, theirs)
+        for mine, theirs in product(_options(known, canonical), free)
+        if len(set(known.values(mine))) > 1
     ]
-    share, name = max(found, default=(0.0, ""))
-    if share >= 0.5:
-        other.columns[canonical] = (name, share * 0.9)
+    share, mine, theirs = max(shares, default=(0.0, "", ""))
+    few = len(set(known.values(mine))) < _FEW if mine else True
+    if share >= (1.0 if few else 0.5):
+        known.columns[canonical] = (mine, known.columns[canonical][1])
+        other.columns[canonical] = (theirs, share * 0.9)
 
 
 def _settle(
@@ -298,34 +317,22 @@ def _without_false_ids(source: SourceProposal, sample: Sample, type_: RecordType
     return replace(source, columns=columns, notes={**source.notes, "columns": note})
 
 
-def _same_symbols(source: SourceProposal, ours: Rows, theirs: Rows) -> tuple[SourceProposal, Rows]:
-    """Map `BTCUSDT` to `BTC/USDT` where the sides write the same symbols differently."""
-    if not ours or not theirs or "symbol" not in ours[0] or "symbol" not in theirs[0]:
-        return source, theirs
-    known = {str(row["symbol"]) for row in ours}
-    bare = {_bare(symbol): symbol for symbol in sorted(known)}
-    if len(bare) < len(known):
-        return source, theirs
-    given = sorted({str(row["symbol"]) for row in theirs} - known)
-    mapped = {symbol: bare[_bare(symbol)] for symbol in given if _bare(symbol) in bare}
-    if not mapped:
-        return source, theirs
-    rows = [{**row, "symbol": mapped.get(str(row["symbol"]), row["symbol"])} for row in theirs]
-    values = {**source.values, "symbol": mapped}
-    return replace(source, values=values), rows
-
-
-def _bare(symbol: str) -> str:
-    return "".join(letter for letter in symbol.upper() if letter.isalnum())
-
-
-def _told_apart(keys: Sequence[KeyCandidate]) -> list[KeyCandidate]:
-    """The best few that pair anything at all."""
-    return [key for key in keys if key.matched > 0][:4]
+def _told_apart(
+    keys: Sequence[KeyCandidate], passes: Sequence[tuple[str, ...]]
+) -> list[KeyCandidate]:
+    """Those of the passes, and the best few others that pair anything at all."""
+    proposed = [key for key in keys if key.on in passes]
+    others = [key for key in keys if key.matched > 0 and key.on not in passes]
+    return proposed + others[:3]
 
 
 def _remarks(
-    ours: Rows, theirs: Rows, passes: Sequence[Sequence[str]], keys: Sequence[KeyCandidate]
+    ours: Rows,
+    theirs: Rows,
+    passes: Sequence[Sequence[str]],
+    keys: Sequence[KeyCandidate],
+    *,
+    event: bool,
 ) -> list[str]:
     if not ours or not theirs:
         return ["one of the samples has no readable record: correct the mapping first"]
@@ -335,7 +342,7 @@ def _remarks(
             f"the best key pairs only {percent(keys[0].matched)} of the samples' records:"
             " they may be of different days, or ids and symbols need a mapping"
         )
-    if not set(passes[0]) & ID_COLUMNS:
+    if event and not set(passes[0]) & ID_COLUMNS:
         remarks.append(
             "no common id: records are paired by what they say, so equal ones are AMBIGUOUS"
         )

@@ -11,8 +11,11 @@ from tieout.core.infer.keys import Row
 from tieout.core.infer.proposal import Sample, SourceProposal
 from tieout.core.infer.values import choice_of, choice_values, read_differently, read_number
 from tieout.core.model import Quarantined
-from tieout.core.read import Physical, Reading
-from tieout.core.schema import ColumnType, RecordType
+from tieout.core.read import Physical, Reading, SignColumn
+from tieout.core.schema import POSITIONS, ColumnType, RecordType
+
+LEG = POSITIONS.columns["leg"]
+LONG = frozenset({"long", "buy", "l"})
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,25 @@ def _misfits(profile: Profile, columns: Mapping[str, str], type_: RecordType) ->
     ]
 
 
+def signed_by_leg(source: SourceProposal, profile: Profile) -> SourceProposal:
+    """Take the sign of positions from `Long/Short`, where their quantities have none."""
+    leg = source.columns.get("leg")
+    if leg is None or _any_negative(profile, source.columns["quantity"]):
+        return source
+    words: dict[str, set[str]] = {"long": set(), "short": set()}
+    for text in profile.texts[leg]:
+        words.setdefault(choice_of(LEG, text) or "", set()).add(text.lower())
+    if not words["short"]:
+        return source
+    return replace(
+        source,
+        sign=SignColumn(leg, frozenset(words["short"]), frozenset(words["long"]) or LONG),
+        columns={name: each for name, each in source.columns.items() if name != "leg"},
+        values={name: each for name, each in source.values.items() if name != "leg"},
+        notes={**source.notes, "quantity_sign": f"{leg!r} says which quantities are negative"},
+    )
+
+
 def variants(source: SourceProposal, profile: Profile) -> list[SourceProposal]:
     """`source`, and the other ways to read it where its cells do not decide."""
     rivals = {
@@ -128,6 +150,7 @@ def _reading(source: SourceProposal, type_: RecordType) -> Reading:
         forms=source.forms,
         numbers=source.numbers,
         signed=source.signed,
+        sign=source.sign,
         floats=source.floats,
         skip={name: frozenset(values) for name, values in source.skip.items()},
     )

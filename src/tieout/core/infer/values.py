@@ -65,6 +65,7 @@ _PATTERNS: Final = (
     "%Y-%m-%d %I:%M:%S %p",
     "%Y-%m-%d;%H%M%S",
 )
+_TOLD = 60
 _TRIED = 400
 """Different cells of a column that are looked at for its form."""
 
@@ -104,6 +105,11 @@ CHOICES: Final[Mapping[str, Mapping[str, str]]] = {
         "completed": "filled",
         "done": "filled",
         "executed": "filled",
+        "part": "partially_filled",
+        "partial": "partially_filled",
+        "partially": "partially_filled",
+        "canceled": "cancelled",
+        "new": "open",
     },
     "liquidity": {"m": "maker", "t": "taker", "added": "maker", "removed": "taker"},
     "leg": {"both": "net", "buy": "long", "sell": "short", "l": "long", "s": "short"},
@@ -153,7 +159,7 @@ def number_share(texts: Sequence[str], style: NumberStyle) -> float:
 
 def number_style(columns: Sequence[Sequence[str]]) -> tuple[NumberStyle, NumberStyle | None]:
     """The style that reads the most cells of number columns, and a rival that reads as many."""
-    texts = [text for column in columns for text in column[:_TRIED]]
+    texts = [text for column in columns for text in _telling(column)]
     best = max(STYLES, key=lambda style: (_count(texts, style), -STYLES.index(style)))
     rivals = (
         style
@@ -161,6 +167,16 @@ def number_style(columns: Sequence[Sequence[str]]) -> tuple[NumberStyle, NumberS
         if _count(texts, style) == _count(texts, best) and read_differently(texts, style, best)
     )
     return best, next(rivals, None)
+
+
+def _telling(column: Sequence[str]) -> list[str]:
+    """The cells that say the most about a style: grouped ones, other fractions, integers."""
+    different = list(dict.fromkeys(column))
+    kinds: list[list[str]] = [[], [], []]
+    for text in different:
+        grouped = "," in text or "'" in text or " " in text
+        kinds[0 if grouped else 2 if text.isalnum() else 1].append(text)
+    return [text for kind in kinds for text in kind[:_TOLD]]
 
 
 def read_differently(texts: Sequence[str], one: NumberStyle, other: NumberStyle) -> str | None:
@@ -180,7 +196,7 @@ def time_form(texts: Sequence[str]) -> TimeForm | None:
         return None
     best = max(shares, key=lambda form: (shares[form], -forms.index(form)))
     rival = next((f for f in forms if shares[f] == shares[best] and _differ(tried, f, best)), None)
-    naive = best not in ("s", "ms", "us", "ns") and any(_naive(text, best) for text in tried)
+    naive = best not in ("s", "ms", "us", "ns") and _mostly(_naive(text, best) for text in tried)
     date_only = naive and (
         best in DATES or (best == "iso" and all(len(text) == 10 for text in tried))
     )
@@ -214,6 +230,8 @@ def choice_of(column: Column, text: str) -> str | None:
     words = [word.lower() for word in _WORDS.findall(text)]
     known = CHOICES.get(column.name, {})
     found = {known[word] for word in words if word in known} | (set(words) & set(column.choices))
+    if "partially_filled" in found:
+        return "partially_filled"
     return found.pop() if len(found) == 1 else None
 
 
@@ -291,6 +309,11 @@ def _time(text: str, form: str) -> int | None:
 def _plausible(texts: Sequence[str], form: str) -> bool:
     """Whether any of the first cells reads, so that hopeless forms cost little."""
     return _time_share(texts[:8], form) > 0
+
+
+def _mostly(answers: Iterable[bool]) -> bool:
+    said = list(answers)
+    return sum(said) > len(said) / 2
 
 
 def _naive(text: str, form: str) -> bool:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import duckdb
 
 from tieout.adapters.engines.duckdb.columns import name
-from tieout.adapters.engines.duckdb.join import side_sql
+from tieout.adapters.engines.duckdb.join import readable_sql
 from tieout.adapters.engines.duckdb.staging import Staged
 from tieout.core.money import add, multiply
 from tieout.core.scan import Controls
@@ -20,7 +20,7 @@ def count_and_watermark(
 ) -> tuple[int, int | None, int]:
     """Readable rows, their latest time, and how many are later than the cut."""
     clock = staged.bound.reading.records.clock
-    side = side_sql(staged, sure=True)
+    side = readable_sql(staged)
     if clock is None or clock not in staged.columns:
         return con.execute(f"SELECT count(*) FROM ({side})").fetchall()[0][0], None, 0
     later = f"count(*) FILTER ({name(clock)} > {cut})" if cut is not None else "0"
@@ -34,7 +34,7 @@ def totals(
     con: duckdb.DuckDBPyConnection, staged: Staged, controls: Controls
 ) -> dict[str, Decimal]:
     """The sums that the controls ask for, exact: whole numbers and fractions apart."""
-    side = side_sql(staged, sure=True)
+    side = readable_sql(staged)
     found = {}
     for column in controls.totals:
         if column == "notional":
@@ -67,7 +67,7 @@ def missing_symbols(
     column = "symbol" if "symbol" in staged.columns else "currency"
     if not controls.symbols or column not in staged.columns:
         return tuple(sorted(controls.symbols))
-    side = side_sql(staged, sure=True)
+    side = readable_sql(staged)
     rows = con.execute(f"SELECT DISTINCT {column} FROM ({side})").fetchall()
     return tuple(sorted(controls.symbols - {symbol for (symbol,) in rows}))
 
@@ -81,7 +81,7 @@ def outside_window(
         return 0
     first, last = controls.window
     found: int = con.execute(
-        f"SELECT count(*) FROM ({side_sql(staged, sure=True)})"
+        f"SELECT count(*) FROM ({readable_sql(staged)})"
         f" WHERE {name(clock)} < {first} OR {name(clock)} > {last}"
     ).fetchall()[0][0]
     return found

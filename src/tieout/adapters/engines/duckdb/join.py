@@ -52,17 +52,21 @@ class Joined:
     kept: Any
 
 
-def side_sql(staged: Staged, *, sure: bool) -> str:
-    """The rows of a side: as staged (`sure` False), or only the sure ones and the extra ones."""
+def readable_sql(staged: Staged) -> str:
+    """The readable rows of a side: the sure ones, and those that were read again."""
     columns = ", ".join(name(column) for column in staged.columns)
-    if not sure:
-        return f"SELECT row, state, {columns} FROM {staged.relation}"
     return (
-        f"SELECT row, state, {columns} FROM (SELECT row, state, {columns}"
-        f" FROM {staged.relation} WHERE state = {OK}"
-        f" UNION ALL SELECT row, {OK}, {columns} FROM {staged.label}_extra)"
-        f" ANTI JOIN {staged.label}_out USING (row)"
+        f"SELECT row, state, {columns} FROM {staged.relation} WHERE state = {OK}"
+        f" UNION ALL SELECT row, {OK}, {columns} FROM {staged.label}_extra"
     )
+
+
+def side_sql(staged: Staged, *, sure: bool) -> str:
+    """The rows to join: as staged (`sure` False), or the readable ones that are not taken out."""
+    if sure:
+        return f"SELECT * FROM ({readable_sql(staged)}) ANTI JOIN {staged.label}_out USING (row)"
+    columns = ", ".join(name(column) for column in staged.columns)
+    return f"SELECT row, state, {columns} FROM {staged.relation}"
 
 
 def join(

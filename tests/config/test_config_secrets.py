@@ -7,7 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from documents import SMALL, problems, small
+from config_documents import SMALL, problems, small
 
 from tieout.config import QueryOptions, Reference, parse
 from tieout.config.findings import redact

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from documents import SMALL, problems
+from config_documents import SMALL, problems
 
 from tieout.config import FrameOptions, parse
 from tieout.core.rules import Check, Measure, Pass, PnlCheck, Rules, Tolerance
@@ -86,3 +86,17 @@ def test_a_dict_that_contains_itself_is_refused() -> None:
     body: dict[str, object] = {"records": "trades"}
     body["compare"] = body
     assert problems(body)
+
+
+def test_a_body_may_have_further_sources() -> None:
+    body = {
+        **BODY,
+        "external": "broker",
+        "sources": {"broker": {"timezone": "UTC"}, "pnl": {"records": "pnl"}},
+        "checks": [{"pnl": "cash", "source": "pnl"}],
+    }
+    settings = parse(body, environ={})
+    assert settings.reconciliations["reconciliation"].sources == ("internal", "broker", "pnl")
+    assert settings.sources["broker"].timezone == "UTC"
+    [problem] = problems({**body, "sources": []})[:1]
+    assert "a mapping belongs here, not a list" in problem.message

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from documents import FULL, SMALL, loaded, small
+from config_documents import FULL, SMALL, loaded, small
 
 from tieout.config import explain, load, parse
 from tieout.config.reference import EXAMPLE, reference
@@ -17,9 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "configuration.md"
 
 
 def said(text: str) -> list[str]:
-    return [
-        line.strip() for each in explain(parse(text, environ={})) for line in each.lines()
-    ]
+    return [line.strip() for each in explain(parse(text, environ={})) for line in each.lines()]
 
 
 def test_an_explanation_says_what_will_be_done(tmp_path: Path) -> None:
@@ -44,6 +42,37 @@ def test_an_explanation_says_what_will_be_done(tmp_path: Path) -> None:
         assert expected in lines
 
 
+def test_an_explanation_says_how_a_source_is_read_and_when_it_is_late() -> None:
+    lines = said(
+        small(
+            "constants: {venue: x}, formats: {timestamp: ms}, quantity_sign: side,"
+            " identity: [trade_id, side], only: {kind: [B, A]}, skip: {kind: C},"
+            " covers: everything, due_by: '18:00'",
+            "overrides: {X: {price: {ticks: 2}}}\n"
+            "checks: [{pnl: cash, source: pnl, tolerance: 0.5}]\n"
+            "deadline: {business_days: 2, at: '09:00', timezone: UTC, cutoff: '17:00'}\n"
+            "policy: [{do: {sync: external}, limit: {per_day: 2}}]",
+        ).replace("sources:\n", "sources:\n  pnl: {type: frame, records: pnl}\n")
+    )
+    for expected in (
+        "venue is always x",
+        "timestamp is written as ms",
+        "a negative quantity is a sell",
+        "the same trade_id and side is the same record",
+        "only rows whose kind is A or B",
+        "not the rows whose kind is C",
+        "covers the whole history",
+        "due by 18:00 UTC, on the same day (calendar weekdays)",
+        "own tolerances for 1 symbol",
+        "|-sign x price x quantity x multiplier - commission - pnl_impact| <= 0.5, with the row of"
+        " 'pnl' that has the same trade_id; none: no break",
+        "a record without a partner is expected until 09:00 UTC, 2 business days later (calendar"
+        " weekdays); from 17:00 on a record counts for the next day",
+        "1. every break: propose orders that move the external side, at most 2 a day",
+    ):
+        assert expected in lines
+
+
 def test_ignored_columns_and_presets_are_named() -> None:
     lines = said(small(reconciliation="severity: exchange-validation\nignore: [fee]"))
     assert "never: fee" in lines
@@ -64,8 +93,15 @@ def test_every_kind_has_a_severity_in_every_preset(preset: Preset) -> None:
 
 @pytest.mark.parametrize(
     ("nanoseconds", "text"),
-    [(0, "0s"), (1, "1ns"), (10**8, "100ms"), (60 * 10**9, "60s"), (300 * 10**9, "5m"),
-     (86_400 * 10**9, "1d"), (1_500 * 10**6, "1500ms")],
+    [
+        (0, "0s"),
+        (1, "1ns"),
+        (10**8, "100ms"),
+        (60 * 10**9, "60s"),
+        (300 * 10**9, "5m"),
+        (86_400 * 10**9, "1d"),
+        (1_500 * 10**6, "1500ms"),
+    ],
 )
 def test_a_length_of_time_in_words(nanoseconds: int, text: str) -> None:
     assert duration(nanoseconds) == text

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from documents import FULL, SMALL, loaded, small
+from config_documents import FULL, SMALL, loaded, small
 
 from tieout.config import FileOptions, QueryOptions, load, parse
 from tieout.core.canonical import rules_digest
@@ -32,6 +33,7 @@ from tieout.core.rules import (
     Tolerance,
 )
 from tieout.core.text import NumberStyle
+from tieout.errors import ConfigError
 
 
 def test_the_example_of_the_design_means_what_it_says(tmp_path: Path) -> None:
@@ -110,7 +112,7 @@ def test_paths_and_a_sqlite_store_are_relative_to_the_file(tmp_path: Path) -> No
     ],
 )
 def test_only_relative_sqlite_paths_change(tmp_path: Path, url: str, resolved: str) -> None:
-    settings = parse(small(document=f"store: {url}"), tmp_path, {})
+    settings = parse(small(document=f"store: '{url}'"), tmp_path, {})
     assert settings.store.resolve() == resolved.format(base=tmp_path)
 
 
@@ -273,8 +275,15 @@ def test_every_measure_of_a_tolerance(written: str, measure: Measure, amount: st
 
 @pytest.mark.parametrize(
     ("written", "nanoseconds"),
-    [("1ns", 1), ("2us", 2000), ("100ms", 10**8), ("1.5s", 15 * 10**8), ("5m", 300 * 10**9),
-     ("1h", 3600 * 10**9), ("2d", 172_800 * 10**9)],
+    [
+        ("1ns", 1),
+        ("2us", 2000),
+        ("100ms", 10**8),
+        ("1.5s", 15 * 10**8),
+        ("5m", 300 * 10**9),
+        ("1h", 3600 * 10**9),
+        ("2d", 172_800 * 10**9),
+    ],
 )
 def test_every_unit_of_a_length_of_time(written: str, nanoseconds: int) -> None:
     rules = parse(small(reconciliation=f"deadline: {written}"), environ={})
@@ -360,7 +369,11 @@ def test_one_kind_is_more_than_both_missing_kinds() -> None:
 
 @pytest.mark.parametrize(
     ("bands", "below"),
-    [("medium: 1%", Severity.LOW), ("low: 1%", Severity.INFO), ("high: 1%, below: info", Severity.INFO)],
+    [
+        ("medium: 1%", Severity.LOW),
+        ("low: 1%", Severity.INFO),
+        ("high: 1%, below: info", Severity.INFO),
+    ],
 )
 def test_what_is_under_the_first_band(bands: str, below: Severity) -> None:
     text = small(reconciliation=f"severity: {{price: {{{bands}}}}}")
@@ -369,8 +382,9 @@ def test_what_is_under_the_first_band(bands: str, below: Severity) -> None:
 
 
 def test_extra_columns_can_be_matched_and_compared() -> None:
-    text = small("extra: {desk: text, risk: decimal}", "match: [{on: [desk]}]\n"
-                 "compare: {risk: {within: 1}}")
+    text = small(
+        "extra: {desk: text, risk: decimal}", "match: [{on: [desk]}]\ncompare: {risk: {within: 1}}"
+    )
     rules = parse(text, environ={}).reconciliations["trades"].rules
     assert rules.passes == (Pass(("desk",)),)
 
@@ -385,8 +399,11 @@ def test_number_styles() -> None:
     [
         ("match: [{on: [trade_id]}, {on: [trade_id, symbol]}]", "this pass never pairs", 10),
         ("policy: [{do: review}, {when: {severity: high}, do: halt}]", "never applies: rule 1", 10),
-        ("policy: [{when: {kind: [price, fee]}, do: review}, {when: {kind: fee}, do: halt}]",
-         "never applies: rule 1", 10),
+        (
+            "policy: [{when: {kind: [price, fee]}, do: review}, {when: {kind: fee}, do: halt}]",
+            "never applies: rule 1",
+            10,
+        ),
         ("deadline: 1h\ncalendar: everyday", "`calendar` has no effect", 11),
     ],
 )
@@ -416,3 +433,24 @@ def test_a_byte_order_mark_is_no_content(tmp_path: Path) -> None:
     file = tmp_path / "tieout.yaml"
     file.write_bytes(b"\xef\xbb\xbf" + SMALL.encode())
     assert list(load(file, {}).sources) == ["ours", "theirs"]
+
+
+def test_the_holidays_of_a_market_are_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = small(document="calendars: {us: {market: XNYS, holidays: [2026-02-02]}}")
+    monkeypatch.setitem(sys.modules, "holidays", None)
+    with pytest.raises(ConfigError, match=r"tieout\[calendars\]"):
+        parse(text, environ={})
+    monkeypatch.undo()
+    pytest.importorskip("holidays")
+    holidays = parse(text, environ={}).calendars["us"].holidays
+    assert {date(2026, 2, 2), date(2026, 12, 25)} <= holidays
+    assert date(2026, 12, 24) not in holidays
+    with pytest.raises(ConfigError, match="unknown market `XNYZ`"):
+        parse(text.replace("XNYS", "XNYZ"), environ={})
+
+
+def test_a_holiday_file_names_its_wrong_line(tmp_path: Path) -> None:
+    (tmp_path / "days.txt").write_text("2026-12-25\nBoxing Day\n")
+    text = small(document="calendars: {uk: {holidays: days.txt}}")
+    with pytest.raises(ConfigError, match=r"days\.txt:2: 'Boxing Day' is not a date"):
+        parse(text, tmp_path, {})

@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from documents import FULL, SMALL, loaded
+from config_documents import FULL, SMALL, loaded
 
 from tieout.config import FileOptions
 from tieout.core.rules import Duration, Measure, Pass, Tolerance
@@ -67,9 +67,7 @@ def test_other_variables_mean_nothing(tmp_path: Path) -> None:
         ("TIEOUT____STORE", "x", "names no key"),
     ],
 )
-def test_a_wrong_variable_is_named(
-    tmp_path: Path, variable: str, value: str, message: str
-) -> None:
+def test_a_wrong_variable_is_named(tmp_path: Path, variable: str, value: str, message: str) -> None:
     text = SMALL + "    match: [{on: [trade_id]}]\n"
     with pytest.raises(ConfigError) as caught:
         loaded(tmp_path, text, **{variable: value})
