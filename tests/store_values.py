@@ -26,7 +26,8 @@ from tieout.core.model import (
     Side,
 )
 from tieout.core.tally import Tally
-from tieout.ports import RunIntent, RunResult, RunRow, Store, StoreView
+from tieout.core.rows import RunIntent, RunRow
+from tieout.ports import RunResult, Store, StoreView
 
 D1, D2, D3, D4 = (date(2026, 7, day) for day in (1, 2, 3, 6))
 NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)

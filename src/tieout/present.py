@@ -18,7 +18,7 @@ from tieout.core.canonical import instant
 from tieout.core.model import Kind, PlainRecord, Role, Severity
 from tieout.core.money import plain
 from tieout.core.scan import Coverage
-from tieout.ports import BreakRow, QuarantineRow, RunCounts, RunRow
+from tieout.core.rows import BreakRow, QuarantineRow, RunCounts, RunRow
 
 RATE_DIGITS: Final = 12
 """Digits after the point of a match rate."""

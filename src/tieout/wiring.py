@@ -25,7 +25,8 @@ from tieout.core.calendars import is_business_day
 from tieout.core.scan import Controls
 from tieout.core.valuation import Prices, instruments_of, quotes_of
 from tieout.errors import SourceError, UsageError
-from tieout.ports import BreakRow, ReportData, Source, Store
+from tieout.core.rows import BreakRow
+from tieout.ports import ReportData, Source, Store
 from tieout.service.setup import Progress, Reference, Request, Setup, SideSetup
 
 if TYPE_CHECKING:

@@ -59,7 +59,7 @@ CASES = [
     Case(
         "ids_that_look_alike_are_not_equal",
         "trade_id\n T1\n İ",
-        "trade_id\n \u0422\u0031\n i",  # noqa: RUF001 - a Cyrillic capital te
+        "trade_id\n \u0422\u0031\n i",
         "single i1 | single i2 | single e1 | single e2",
     ),
     Case(
@@ -396,8 +396,8 @@ CASES = [
     ),
     Case(
         "checks_multiply_exactly",
-        f"trade_id, quantity, price\n T1, 49999999999.000000000000000001, 1000.000000000000000001",
-        f"trade_id, quantity, price\n T1, 49999999999.000000000000000001, 1000.000000000000000001",
+        "trade_id, quantity, price\n T1, 49999999999.000000000000000001, 1000.000000000000000001",
+        "trade_id, quantity, price\n T1, 49999999999.000000000000000001, 1000.000000000000000001",
         "matched 1",
         checks=(
             ("as-given", "trade_id", "0.000000000000000001",

@@ -174,7 +174,7 @@ def judge(
     return broken, differs
 
 
-def beyond(rules: Rules, column: str, symbol, values, ticks: Mapping[str, Decimal]) -> bool:  # noqa: ANN001
+def beyond(rules: Rules, column: str, symbol, values, ticks: Mapping[str, Decimal]) -> bool:
     tolerance = rules.tolerance(column, symbol)
     if tolerance.measure is Measure.EXACT:
         return True
@@ -190,7 +190,7 @@ def beyond(rules: Rules, column: str, symbol, values, ticks: Mapping[str, Decima
     return apart > allowed
 
 
-def check_fails(formula: PnlCheck, tolerance: Decimal, trade, row) -> bool:  # noqa: ANN001
+def check_fails(formula: PnlCheck, tolerance: Decimal, trade, row) -> bool:
     if row.get("pnl_impact") is None:
         return False
     commission = row.get("commission")

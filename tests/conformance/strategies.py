@@ -22,7 +22,7 @@ settings.register_profile(
     suppress_health_check=_QUIET,
 )
 settings.register_profile(
-    "deep", max_examples=3000, database=None, deadline=None, suppress_health_check=_QUIET
+    "deep", max_examples=1000, database=None, deadline=None, suppress_health_check=_QUIET
 )
 PROFILE = settings.get_profile(os.environ.get("TIEOUT_HYPOTHESIS", "fast"))
 

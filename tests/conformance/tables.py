@@ -22,8 +22,17 @@ from tieout.core.lifecycle import OpenItem
 from tieout.core.model import Quarantined, Record, Side
 from tieout.core.read import Physical, Reading
 from tieout.core.rules import Check, Duration, Measure, Pass, PnlCheck, Rules, Tolerance
-from tieout.core.scan import Batches, Controls, DelimitedFiles, Dialect, Frame, ParquetFiles
-from tieout.core.scan import Rows, Scan, TextRow
+from tieout.core.scan import (
+    Batches,
+    Controls,
+    DelimitedFiles,
+    Dialect,
+    Frame,
+    ParquetFiles,
+    Rows,
+    Scan,
+    TextRow,
+)
 from tieout.core.schema import RECORD_TYPES, ColumnType, RecordType
 from tieout.core.text import parse_time
 from tieout.ports import CheckTask, MatchTask, SideTask

@@ -10,15 +10,16 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import update
-
 from store_values import D1, D2, D3, D4, NOON, Finished, brk, commit, events, intent, item, known
+
 from tieout.adapters.store import open_store
 from tieout.adapters.store.tables import breaks
 from tieout.core.lifecycle import Evidence, OpenItem, Transition
 from tieout.core.model import Kind, Money, Quarantined, Record, RunStatus, Severity, Side, State
 from tieout.core.scan import Coverage, InputFile
 from tieout.errors import RunSuperseded, StoreError
-from tieout.ports import BreakFilter, DriftStatistic, RunCounts, RunResult, Store, StoreView
+from tieout.core.rows import BreakFilter, DriftStatistic, RunCounts
+from tieout.ports import RunResult, Store, StoreView
 from tieout.testing.store import MemoryStore
 
 EVERYTHING = BreakFilter()

@@ -10,8 +10,8 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-
 from store_values import D1, D2, D3, brk
+
 from tieout.core.canonical import content, dumps
 from tieout.core.lifecycle import (
     PAGE,
@@ -123,10 +123,7 @@ days = st.sampled_from([D1, D2, D3])
 @st.composite
 def founds(draw: st.DrawFn) -> list[Break]:
     ids = draw(st.lists(st.sampled_from(IDS), unique=True))
-    return [
-        brk(id_, price=draw(prices), severity=draw(st.sampled_from(Severity)))
-        for id_ in sorted(ids)
-    ]
+    return [brk(id_, price=draw(prices)) for id_ in sorted(ids)]
 
 
 @st.composite
@@ -270,6 +267,19 @@ def test_7_suppressed_until_its_date_while_nothing_changes(
             assert step.state is (State.OPEN if over else State.SUPPRESSED)
         else:
             assert step.state is (State.RESOLVED if step.event is Event.CLEARED else State.OPEN)
+
+
+def test_kinds_and_severities_are_of_the_breaks_open_after() -> None:
+    """Also of a break that was carried without being found again."""
+    gone = {"severity": Severity.HIGH, "kind": Kind.SIDE}
+    model = Model({"a": known_of(brk("a", **gone), on=D1), "b": known_of(brk("b"), on=D2)})
+    tally = Tally()
+    for step in model.run([brk("c", severity=Severity.INFO)], Evidence(True, D2)):
+        tally.add(step)
+    counts = tally.counts()
+    assert (counts.open, counts.new, counts.carried, counts.cleared) == (2, 1, 1, 1)
+    assert counts.by_kind == {"PRICE": 1, "SIDE": 1}
+    assert list(counts.by_severity.items()) == [("info", 1), ("high", 1)]
 
 
 def test_a_date_clears_what_it_found_and_not_what_another_found() -> None:

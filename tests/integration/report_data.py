@@ -10,7 +10,8 @@ from typing import Any
 
 from tieout.core.model import Quarantined, RunStatus, Side
 from tieout.core.scan import Coverage, InputFile
-from tieout.ports import BreakCounts, BreakRow, QuarantineRow, ReportData, RunCounts, RunRow
+from tieout.core.rows import BreakCounts, BreakRow, QuarantineRow, RunCounts, RunRow
+from tieout.ports import ReportData
 
 AS_OF = datetime(2026, 3, 2, 22, 0, tzinfo=UTC)
 DAY = date(2026, 3, 2)

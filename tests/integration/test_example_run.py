@@ -11,7 +11,7 @@ import pytest
 
 from tieout import wiring
 from tieout.config import load
-from tieout.ports import BreakRow, RunRow
+from tieout.core.rows import BreakRow, RunRow
 from tieout.testing.example import Planted, Truth, write_example
 
 TRADES = "executions-vs-confirmations"

@@ -36,7 +36,8 @@ from tieout.adapters.reports import BREAK_FILES, REPORTS, break_writer, report_w
 from tieout.adapters.reports.csv import guarded
 from tieout.adapters.reports.xlsx import XlsxReport
 from tieout.errors import UsageError
-from tieout.ports import BreakRow, ReportData
+from tieout.core.rows import BreakRow
+from tieout.ports import ReportData
 from tieout.present import break_object, is_number, quarantine_object, run_object
 
 FORMULAS = [

@@ -27,7 +27,8 @@ from integration.report_data import (
 from tieout.adapters.reports.html import HtmlReport
 from tieout.core.model import RunStatus
 from tieout.errors import UsageError
-from tieout.ports import BreakCounts, ReportData, RunCounts
+from tieout.core.rows import BreakCounts, RunCounts
+from tieout.ports import ReportData
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = sync_api.expect

@@ -18,7 +18,8 @@ from tieout.adapters.store import open_store, schema_state, upgrade
 from tieout.adapters.store.store import SqlStore
 from tieout.core.model import RunStatus
 from tieout.errors import MissingExtra, StoreError, StoreOutdated
-from tieout.ports import BreakFilter, Store
+from tieout.core.rows import BreakFilter
+from tieout.ports import Store
 
 
 @pytest.fixture

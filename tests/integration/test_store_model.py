@@ -11,7 +11,8 @@ from store_values import D1, D2, D3, D4, brk, commit, intent, item
 from tieout.adapters.store import open_store
 from tieout.core.lifecycle import Evidence, OpenItem
 from tieout.core.model import Side
-from tieout.ports import BreakFilter, Store
+from tieout.core.rows import BreakFilter
+from tieout.ports import Store
 from tieout.testing.store import MemoryStore
 
 DAYS = (D1, D2, D3, D4)

@@ -19,7 +19,8 @@ from store_values import D1, D2, brk, commit, intent, item
 from tieout.adapters.store import open_store
 from tieout.adapters.store.tables import runs
 from tieout.core.model import RunStatus
-from tieout.ports import BreakFilter, Store
+from tieout.core.rows import BreakFilter
+from tieout.ports import Store
 
 TESTS = Path(__file__).parents[1]
 COUNT = 3000

@@ -15,7 +15,7 @@ from store_values import D1, brk, commit
 
 from tieout.adapters.store import open_store, schema_state, upgrade
 from tieout.adapters.store.database import Database
-from tieout.adapters.store.schema import HEAD, VERSION_TABLE, _migrate, _write_ahead
+from tieout.adapters.store.schema import HEAD, VERSION_TABLE, _migrate, _write_ahead, create
 from tieout.adapters.store.tables import metadata
 from tieout.core.model import Severity
 
@@ -99,6 +99,14 @@ def test_upgrade_creates_and_then_has_nothing_to_do(url: str) -> None:
     store.close()
     assert upgrade(url).current == HEAD
     assert schema_state(url).current == HEAD
+
+
+def test_who_creates_a_store_that_another_has_just_created_leaves_it_alone(url: str) -> None:
+    store = open_store(url)
+    commit(store, D1, [brk("a")])
+    create(store._database)
+    assert store.prior("r").latest == D1
+    store.close()
 
 
 @pytest.mark.parametrize(

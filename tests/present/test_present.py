@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from integration.report_data import AS_OF, break_row, coverage, part, run_row, trade, unreadable
 
 from tieout.core.model import RunStatus
-from tieout.ports import BreakCounts, RunCounts
+from tieout.core.rows import BreakCounts, RunCounts
 from tieout.present import (
     break_object,
     is_number,

@@ -106,7 +106,7 @@ def first_seen(task: MatchTask) -> date:
     return task.business_date or moment(task.cut).date()
 
 
-def look_up(task: MatchTask, check: CheckTask):  # noqa: ANN201 - a candidate to a candidate
+def look_up(task: MatchTask, check: CheckTask):
     """Give each pair the row that the check's source has for its internal record.
 
     Equal rows are one row. Rows that differ under one key are no answer: the check is not made.

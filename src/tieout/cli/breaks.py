@@ -17,7 +17,8 @@ from tieout.cli.summary import SHORT, badness, break_line, subject, what_differs
 from tieout.core.model import Kind, Severity
 from tieout.core.schema import RECORD_TYPES
 from tieout.errors import UsageError
-from tieout.ports import BreakFilter, BreakRow, HistoryRow, Store
+from tieout.core.rows import BreakFilter, BreakRow, HistoryRow
+from tieout.ports import Store
 from tieout.present import age_seconds, break_object, marked, one_line, primary, utc, value_object
 
 STATES = ("open", "in_review", "correcting", "resolved", "suppressed", "all")

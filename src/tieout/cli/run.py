@@ -18,7 +18,7 @@ from tieout.cli.console import Options, count, note, out, progress, warn
 from tieout.cli.summary import run_lines
 from tieout.config import Settings, load
 from tieout.errors import UsageError
-from tieout.ports import BreakRow, RunRow
+from tieout.core.rows import BreakRow, RunRow
 from tieout.present import run_object
 from tieout.service.runs import RunOutcome
 

@@ -14,7 +14,8 @@ from tieout.cli.console import out, plain_text, table
 from tieout.cli.summary import quarantine_line
 from tieout.core.scan import Coverage, InputFile
 from tieout.errors import UsageError
-from tieout.ports import RunRow, Store
+from tieout.core.rows import RunRow
+from tieout.ports import Store
 from tieout.present import match_rate, one_line, quarantine_object, run_object, utc
 
 _PAGE = 50

@@ -11,7 +11,8 @@ from typing import Any
 
 from tieout.cli.arguments import one_of, opened
 from tieout.cli.console import age, out, table
-from tieout.ports import BreakFilter, RunRow, Store
+from tieout.core.rows import BreakFilter, RunRow
+from tieout.ports import Store
 from tieout.present import SEVERITIES, in_order, run_object, utc
 
 OPEN = ("open", "in_review", "correcting")

@@ -13,7 +13,7 @@ from tieout.core.canonical import moment
 from tieout.core.model import PlainRecord, Severity
 from tieout.core.money import plain
 from tieout.core.scan import Coverage
-from tieout.ports import BreakRow, QuarantineRow, RunRow
+from tieout.core.rows import BreakRow, QuarantineRow, RunRow
 from tieout.present import age_seconds, in_order, primary, utc
 from tieout.service.runs import RunOutcome
 
@@ -40,9 +40,10 @@ def run_lines(outcome: RunOutcome, *, top: int = TOP, where: str = "") -> list[s
     row = outcome.row
     status = str(row.status)
     name, said = plain_text(row.reconciliation), paint(status, _STATUS.get(status, "dim"))
-    lines = [f"{paint(name, 'bold')}  {row.business_date}  {said}", _fetch(row), *_reasons(row)]
-    if status != "failed":
-        lines += [_match(row), _breaks(row), *_top(outcome, top, where)]
+    lines = [f"{paint(name, 'bold')}  {row.business_date}  {said}"]
+    if row.internal is None and row.external is None:
+        return [*lines, f"{_mark(False)} {'fetch':<8}a source failed", *_reasons(row)]
+    lines += [_fetch(row), *_reasons(row), _match(row), _breaks(row), *_top(outcome, top, where)]
     return lines + _quarantine(outcome, where)
 
 
@@ -109,7 +110,8 @@ def _breaks(row: RunRow) -> str:
     severities = in_order(breaks.by_severity, [each.label for each in sorted(Severity)[::-1]])
     by = ", ".join(f"{number:,} {name}" for name, number in severities.items() if number)
     tail = f"  ({by})" if by else ""
-    return f"{_mark(not breaks.open)} {'breaks':<8}{_dot().join(parts)}{tail}  {row.seconds:.1f}s"
+    good = not breaks.open and row.status == "clean"
+    return f"{_mark(good)} {'breaks':<8}{_dot().join(parts)}{tail}  {row.seconds:.1f}s"
 
 
 def _dot() -> str:

@@ -28,6 +28,9 @@ from typing import TypeAlias, TypeVar
 from tieout.core.canonical import content, digest, dumps
 from tieout.core.model import Break, Record, Side, State
 
+SNAPSHOT_TIMES = frozenset({"as_of", "created_at", "updated_at"})
+"""When a snapshot was taken: it moves with every run, and changes nothing about a break."""
+
 PAGE = 1000
 """How many found breaks are looked up in the store at a time."""
 
@@ -169,15 +172,22 @@ class Evidence:
 def binding(brk: Break, *, snapshot: bool) -> str:
     """The digest of what a person's decision about `brk` is bound to.
 
-    For snapshots (field, difference): both sides may move by the same amount. Else the content.
+    For snapshots (field, difference): both sides may move by the same amount; of a one-sided
+    snapshot the record without its time. Else the content.
     """
-    return _bound(brk, "" if snapshot and brk.differences else dumps(content(brk)), snapshot)
+    return _bound(brk, "" if snapshot else dumps(content(brk)), snapshot)
 
 
 def _bound(brk: Break, text: str, snapshot: bool) -> str:
     """`binding`, for who has the canonical JSON of the content already."""
-    if not snapshot or not brk.differences:
+    if not snapshot:
         return digest(text)
+    if not brk.differences:
+        records = [
+            {name: cell for name, cell in part.record.items() if name not in SNAPSHOT_TIMES}
+            for part in brk.records
+        ]
+        return digest(dumps([brk.kind.value, dict(brk.key), records]))
     bound = [
         [
             each.field,

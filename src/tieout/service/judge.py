@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import TypeAlias
 
-from tieout.core.canonical import dumps, nanoseconds, plain_record
+from tieout.core.canonical import break_id, dumps, nanoseconds, plain_record
 from tieout.core.decide import Bearing, Bench, decide
 from tieout.core.lifecycle import Evidence, KnownBreak, OpenItem
 from tieout.core.match.plan import Plan, plan
@@ -21,6 +22,7 @@ from tieout.core.model import (
     Group,
     Kind,
     Outcome,
+    Pair,
     Quarantined,
     Record,
     Side,
@@ -30,18 +32,14 @@ from tieout.core.model import (
 from tieout.core.money import add, distance
 from tieout.core.scan import Coverage
 from tieout.core.schema import RecordType
-from tieout.ports import (
-    DriftStatistic,
-    Matching,
-    MatchTask,
-    Prior,
-    RunCounts,
-    RunIntent,
-    SideFacts,
-    Spool,
-)
+from tieout.core.rows import DriftStatistic, Prior, RunCounts, RunIntent
+from tieout.ports import Matching, MatchTask, SideFacts, Spool
 from tieout.service.coverage import coverage_gap, coverage_of
 from tieout.service.setup import Reference, Setup
+
+
+OpenIds: TypeAlias = Callable[[Sequence[str]], Collection[str]]
+"""Those of the break ids that the store knows and that are not resolved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +102,7 @@ def judge(
     prior: Prior,
     spool: Spool,
     intent: RunIntent,
+    open_ids: OpenIds,
 ) -> Judged:
     """Decide every candidate of `matching`; breaks go into `spool`."""
     coverage = {
@@ -115,8 +114,16 @@ def judge(
     bench = _bench(setup, task, worked_out, facts, coverage, reference, prior, intent)
     sums = _Sums(agreed=matching.agreed, within=matching.agreed_within)
     drift = _Drift(worked_out)
+    unchecked: list[Pair] = []
     for candidate in matching.candidates:
-        _count(decide(candidate, bench), candidate, sums, spool, drift, intent)
+        if isinstance(candidate, Pair) and _is_unchecked(candidate, task):
+            unchecked.append(candidate)
+        else:
+            _count(decide(candidate, bench), candidate, sums, spool, drift, intent)
+    held = _hold(unchecked, bench, sums, intent, open_ids)
+    for pair in unchecked:
+        if pair not in held:
+            _count(decide(pair, bench), pair, sums, spool, drift, intent)
     after_cut = [*matching.internal.after_cut, *matching.external.after_cut]
     items = _open_items(sums.items, after_cut, facts, worked_out.records, intent)
     return Judged(
@@ -134,7 +141,7 @@ def judge(
         open_items=items if worked_out.records.event else (),
         quarantine=_quarantine(matching),
         statistics=[*matching.statistics, *drift.statistics()],
-        evidence=_evidence(task, coverage, worked_out, intent, sums),
+        evidence=_evidence(task, coverage, worked_out, intent, held),
         reasons=_reasons(setup, matching, reference, sums),
     )
 
@@ -220,6 +227,30 @@ def _count(
             sums.items.append(_item(outcome.side, outcome.record, intent))
 
 
+def _is_unchecked(pair: Pair, task: MatchTask) -> bool:
+    """Both records were carried, and a check has no row for them any more."""
+    carried = pair.internal.row is None and pair.external.row is None
+    return carried and len(pair.checked) < len(task.rules.checks)
+
+
+def _hold(
+    pairs: Sequence[Pair], bench: Bench, sums: _Sums, intent: RunIntent, open_ids: OpenIds
+) -> list[Pair]:
+    """Those of the pairs that are open breaks: they stay as they are, and are carried on.
+
+    Yesterday's PnL row is not in today's file. That is no evidence that the break is gone.
+    """
+    ids = {
+        break_id(bench.rules.name, bench.plain(pair.internal.identity), Side.INTERNAL): pair
+        for pair in pairs
+    }
+    held = [ids[each] for each in open_ids(list(ids))]
+    for pair in held:
+        sums.items.append(_item(Side.INTERNAL, pair.internal, intent))
+        sums.items.append(_item(Side.EXTERNAL, pair.external, intent))
+    return held
+
+
 def _weight(candidate: Candidate) -> int:
     """Pairs and records that broke. Of a DUPLICATE, the record itself goes on and is counted."""
     if not isinstance(candidate, Group):
@@ -287,13 +318,16 @@ def _evidence(
     coverage: Mapping[Side, Coverage],
     worked_out: Plan,
     intent: RunIntent,
-    sums: _Sums,
+    held: Sequence[Pair],
 ) -> Evidence:
+    def key(side: Side, record: Record) -> tuple[Side, str]:
+        return side, dumps(plain_record(record.identity, worked_out.records))
+
     carried = {
-        (item.side, dumps(plain_record(item.record.identity, worked_out.records)))
+        key(item.side, item.record)
         for side in (task.internal, task.external)
         for item in side.carried
-    }
+    } - {key(Side.INTERNAL, pair.internal) for pair in held}
 
     def evaluated(known: KnownBreak) -> bool:
         stored = json.loads(known.content)

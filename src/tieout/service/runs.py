@@ -21,24 +21,11 @@ from zoneinfo import ZoneInfo
 from tieout.core.calendars import add_business_days, business_date_of, moment_of
 from tieout.core.canonical import digest, nanoseconds
 from tieout.core.lifecycle import OpenItem
-from tieout.core.model import RunStatus, Side
+from tieout.core.model import RunStatus, Side, State
 from tieout.core.scan import Scan
 from tieout.errors import RunSuperseded, SourceError, SourceMissing, UsageError
-from tieout.ports import (
-    BreakFilter,
-    BreakRow,
-    CheckTask,
-    Clock,
-    Engine,
-    MatchTask,
-    Prior,
-    QuarantineRow,
-    RunIntent,
-    RunRow,
-    SideTask,
-    Spool,
-    Store,
-)
+from tieout.core.rows import BreakFilter, BreakRow, Prior, QuarantineRow, RunIntent, RunRow
+from tieout.ports import CheckTask, Clock, Engine, MatchTask, SideTask, Spool, Store
 from tieout.service.judge import Judged, judge
 from tieout.service.settle import dry_settle, settle_and_commit
 from tieout.service.setup import Progress, Reference, Request, Setup, SideSetup
@@ -177,11 +164,20 @@ class _Run:
         try:
             with self.bench.spool() as spool, self.bench.engine.match(task) as matching:
                 self.bench.progress(f"{self.intent.reconciliation}: deciding")
-                judged = judge(self.setup, task, matching, reference, self.prior, spool,
-                               self.intent)
+                judged = judge(
+                    self.setup, task, matching, reference, self.prior, spool, self.intent,
+                    self._open_ids,
+                )
                 return self._finish(judged)
         except SourceError as error:
             return self._failed([(None, error)])
+
+    def _open_ids(self, ids: Sequence[str]) -> list[str]:
+        if not ids:
+            return []
+        with self.bench.store.view(self.intent.reconciliation) as view:
+            known = view.known(ids)
+        return [each for each in ids if each in known and known[each].state is not State.RESOLVED]
 
     def _scans(self) -> tuple[list[Scan], list[tuple[Side | None, SourceError]]]:
         scans: list[Scan] = []

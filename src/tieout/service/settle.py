@@ -9,16 +9,8 @@ from tieout.core.canonical import RunDigest, content, moment, nanoseconds
 from tieout.core.lifecycle import Transition, merging, settle
 from tieout.core.model import RunStatus, Side
 from tieout.core.tally import Tally
-from tieout.ports import (
-    BreakRow,
-    Clock,
-    Prior,
-    RunIntent,
-    RunResult,
-    RunRow,
-    Store,
-    StoreView,
-)
+from tieout.core.rows import BreakRow, Prior, RunIntent, RunRow
+from tieout.ports import Clock, RunResult, Store, StoreView
 from tieout.service.judge import Judged
 
 

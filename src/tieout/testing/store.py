@@ -14,17 +14,16 @@ from tieout.core.canonical import moment
 from tieout.core.lifecycle import Event, KnownBreak, OpenItem, Transition
 from tieout.core.model import RunStatus, Severity, Side, State
 from tieout.errors import RunSuperseded, StoreError
-from tieout.ports import (
+from tieout.core.rows import (
     BreakFilter,
     BreakRow,
     HistoryRow,
     Prior,
     QuarantineRow,
     RunIntent,
-    RunResult,
     RunRow,
-    StoreView,
 )
+from tieout.ports import RunResult, StoreView
 
 
 @dataclass

@@ -9,7 +9,8 @@ from typing import IO, Any
 
 import msgspec
 
-from tieout.ports import BreakRow, ReportData
+from tieout.core.rows import BreakRow
+from tieout.ports import ReportData
 from tieout.present import break_object, one_line
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from tieout.core.model import Severity
 from tieout.core.money import add
-from tieout.ports import BreakRow
+from tieout.core.rows import BreakRow
 from tieout.present import age_seconds
 
 DAY: Final = 86_400

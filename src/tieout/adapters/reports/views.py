@@ -15,7 +15,7 @@ from tieout.core.model import Role, RunStatus, Severity
 from tieout.core.money import plain
 from tieout.core.scan import Coverage, InputFile
 from tieout.core.schema import ID_COLUMNS
-from tieout.ports import RunRow
+from tieout.core.rows import RunRow
 from tieout.present import KINDS, SEVERITIES, Marked, in_order, marked, match_rate, utc
 
 _ORDER: Final = tuple(RunStatus)

@@ -17,7 +17,7 @@ from tieout.core.canonical import moment
 from tieout.core.lifecycle import Event, KnownBreak, Transition
 from tieout.core.model import Break, State
 from tieout.core.money import plain
-from tieout.ports import BreakFilter, BreakRow, HistoryRow
+from tieout.core.rows import BreakFilter, BreakRow, HistoryRow
 
 BATCH: Final = 5000
 """Rows that wait to be written together."""

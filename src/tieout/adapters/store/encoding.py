@@ -15,7 +15,7 @@ from tieout.core.model import Quarantined, Record, Side, Value
 from tieout.core.money import plain
 from tieout.core.scan import Coverage, InputFile
 from tieout.core.tally import BreakCounts
-from tieout.ports import DriftStatistic, RunCounts, RunRow
+from tieout.core.rows import DriftStatistic, RunCounts, RunRow
 
 
 def _text(value: Any) -> str:

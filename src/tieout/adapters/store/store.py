@@ -21,17 +21,16 @@ from tieout.core.canonical import moment, nanoseconds
 from tieout.core.lifecycle import OpenItem
 from tieout.core.model import RunStatus, Side
 from tieout.errors import RunSuperseded, StoreError
-from tieout.ports import (
+from tieout.core.rows import (
     BreakFilter,
     BreakRow,
     HistoryRow,
     Prior,
     QuarantineRow,
     RunIntent,
-    RunResult,
     RunRow,
-    StoreView,
 )
+from tieout.ports import RunResult, StoreView
 
 STALE_AFTER: Final = timedelta(hours=24)
 """A `running` row of another host, whose processes cannot be seen, is dead after this."""

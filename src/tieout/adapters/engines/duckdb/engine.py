@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import duckdb
 
@@ -31,6 +32,8 @@ from tieout.core.read import Reading
 from tieout.core.scan import Scan
 from tieout.errors import EngineError
 from tieout.ports import Matching, MatchTask, SideFacts, SideTask
+
+_Config: TypeAlias = dict[str, str | bool | int | float | list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ class DuckDBEngine:
 
     def read(self, scan: Scan, reading: Reading) -> tuple[list[Record], list[Quarantined]]:
         """A small source, whole: its records, identified, and what could not be read."""
-        con = duckdb.connect(":memory:", config={"TimeZone": "UTC"})
+        config: _Config = {"TimeZone": "UTC", "autoinstall_known_extensions": False}
+        con = duckdb.connect(":memory:", config=config)
         try:
             staged = stage(con, "internal", scan, reading)
             resolve_doubts(staged)
@@ -75,8 +79,8 @@ class DuckDBEngine:
         finally:
             con.close()
 
-    def _config(self, spill: str) -> dict[str, str | bool | int | float | list[str]]:
-        config: dict[str, str | bool | int | float | list[str]] = {
+    def _config(self, spill: str) -> _Config:
+        config: _Config = {
             "temp_directory": spill,
             "TimeZone": "UTC",
             "autoinstall_known_extensions": False,

@@ -19,7 +19,7 @@ from tieout.core.match.plan import Plan, Step
 from tieout.core.prefilter import differs, may_break
 from tieout.core.rules import Measure, Rules
 from tieout.core.schema import ColumnType
-from tieout.ports import DriftStatistic
+from tieout.core.rows import DriftStatistic
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +119,8 @@ def _pairs_sql(
                        else f"CAST(NULL AS BIGINT) AS {label}__clock")
     on = " AND ".join(f"i.{name(each)} = e.{name(each)}" for each in step.on)
     joins = ""
+    if checks and "side" not in staged[0].columns:
+        columns.append("CAST(NULL AS VARCHAR) AS internal_side")
     for check in checks:
         table = f"c{check.index}"
         present = check.staged.columns
