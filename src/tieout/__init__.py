@@ -1,10 +1,10 @@
 """Tieout reconciles what a trading firm believes with what venues, brokers and files say.
 
-    import tieout
+import tieout
 
-    report = tieout.reconcile(mine, theirs, "records: trades")
-    for row in report.to_dicts():
-        print(row["kind"], row["key"], row["differences"])
+report = tieout.reconcile(mine, theirs, "records: trades")
+for row in report.to_dicts():
+    print(row["kind"], row["key"], row["differences"])
 """
 
 from __future__ import annotations

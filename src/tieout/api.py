@@ -117,7 +117,7 @@ def reconcile(
         (outcome,) = wiring.run(
             settings, store=store, as_of=as_of, business_date=business_date, frames=given
         )
-        if outcome.row.internal is None or outcome.row.external is None:
+        if outcome.row.status == "failed":
             raise SourceError("; ".join(outcome.row.reasons), where=outcome.row.reconciliation)
         breaks = sorted(outcome.breaks(), key=_worst_first)
         return Report(outcome.row, breaks, list(outcome.quarantine()))
@@ -130,14 +130,10 @@ def _with_paths(settings: Settings, given: Mapping[str, object]) -> Settings:
     sources = dict(settings.sources)
     for name, where in given.items():
         if name not in sources:
-            raise UsageError(
-                f"the rules name no source {name!r}; they name: {', '.join(sources)}"
-            )
+            raise UsageError(f"the rules name no source {name!r}; they name: {', '.join(sources)}")
         if isinstance(where, str | Path):
             options = FileOptions(paths=(str(Path(where).absolute()),))
-            sources[name] = replace(
-                sources[name], type="file", options=options, everything=True
-            )
+            sources[name] = replace(sources[name], type="file", options=options, everything=True)
     return replace(settings, sources=sources)
 
 

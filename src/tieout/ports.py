@@ -162,6 +162,13 @@ class Engine(Protocol):
         """Raises SourceError where a side cannot be read."""
         ...
 
+    def facts(self, side: SideTask) -> SideFacts:
+        """What a side says of itself, where the other one could not be read. Nothing is carried.
+
+        Raises SourceError where it cannot be read either.
+        """
+        ...
+
 
 # The store
 
@@ -241,8 +248,13 @@ class Store(Protocol):
         """End a run that has no result: its row says why; breaks and open items stay."""
         ...
 
-    def runs(self, *, reconciliation: str | None = None, limit: int | None = None,
-             id_prefix: str | None = None) -> Iterator[RunRow]:
+    def runs(
+        self,
+        *,
+        reconciliation: str | None = None,
+        limit: int | None = None,
+        id_prefix: str | None = None,
+    ) -> Iterator[RunRow]:
         """Newest first."""
         ...
 

@@ -17,8 +17,8 @@ from typing import Any, Final, TypeAlias
 from tieout.core.canonical import instant
 from tieout.core.model import Kind, PlainRecord, Role, Severity
 from tieout.core.money import plain
-from tieout.core.scan import Coverage
 from tieout.core.rows import BreakRow, QuarantineRow, RunCounts, RunRow
+from tieout.core.scan import Coverage
 
 RATE_DIGITS: Final = 12
 """Digits after the point of a match rate."""

@@ -3,11 +3,11 @@
 Adapters are imported inside the functions, so that a command pays only for what it uses.
 """
 
-# ruff: noqa: PLC0415 - imported when used
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,10 +22,10 @@ from tieout.config.settings import (
     SourceSettings,
 )
 from tieout.core.calendars import is_business_day
-from tieout.core.scan import Controls
+from tieout.core.rows import BreakRow
+from tieout.core.scan import Controls, Scan
 from tieout.core.valuation import Prices, instruments_of, quotes_of
 from tieout.errors import SourceError, UsageError
-from tieout.core.rows import BreakRow
 from tieout.ports import ReportData, Source, Store
 from tieout.service.setup import Progress, Reference, Request, Setup, SideSetup
 
@@ -86,13 +86,16 @@ def run(
     from tieout.service.runs import Bench
     from tieout.service.runs import run as run_once
 
-    engine = DuckDBEngine()
-    bench = Bench(engine, store, SystemClock(), SortedSpool, progress)
+    engine, clock = DuckDBEngine(), SystemClock()
+    bench = Bench(engine, store, clock, SortedSpool, progress)
+    day = business_date or (as_of or clock.now()).date()
     request = Request(as_of, business_date, restate, dry_run)
     outcomes = []
     for name in names or settings.reconciliations:
         with ExitStack() as resources:
-            setup = wire(settings, settings.reconciliations[name], engine, resources, frames or {})
+            setup = wire(
+                settings, settings.reconciliations[name], engine, resources, frames or {}, day
+            )
             outcomes.append(run_once(setup, request, bench))
     return outcomes
 
@@ -103,16 +106,25 @@ def wire(
     engine: DuckDBEngine,
     resources: ExitStack,
     frames: Mapping[str, object],
+    day: date,
 ) -> Setup:
-    """A reconciliation with its sources. `resources` closes them."""
+    """A reconciliation with its sources. `resources` closes them.
+
+    Args:
+        day: of which the aliases of symbols are read.
+    """
 
     def side(name: str, records: str) -> SideSetup:
         source = settings.sources[name]
-        symbols = partial(_aliases, settings, source, engine, resources, frames)
-        reading = source.reading(records, symbols())
+        opened = _open(source, resources, frames, records)
+        aliases: dict[str, str] = {}
+        try:
+            aliases = _aliases(settings, source, engine, resources, frames, day)
+        except SourceError as error:
+            opened = _Failed(name, error)
         return SideSetup(
-            _open(source, resources, frames, records),
-            reading,
+            opened,
+            source.reading(records, aliases),
             everything=source.everything or isinstance(source.options, FrameOptions),
             due_by=source.due_by,
         )
@@ -128,6 +140,17 @@ def wire(
         zone=ZoneInfo(internal.timezone or "UTC"),
         cutoff=internal.cutoff,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """A source that cannot be read, because something that it needs cannot."""
+
+    name: str
+    error: SourceError
+
+    def scan(self, *, business_date: date) -> Scan:  # noqa: ARG002 - a Source's signature
+        raise self.error
 
 
 def _open(
@@ -218,13 +241,14 @@ def _aliases(
     engine: DuckDBEngine,
     resources: ExitStack,
     frames: Mapping[str, object],
+    day: date,
 ) -> dict[str, str]:
     """Aliases of symbols, from the instruments that the source names."""
     name = source.mapping.symbols_from
     if name is None:
         return {}
     aliases = {}
-    for record in _read(settings.sources[name], "instruments", engine, resources, frames, None):
+    for record in _read(settings.sources[name], "instruments", engine, resources, frames, day):
         symbol = str(record.values["symbol"])
         aliases[symbol] = symbol
         for alias in str(record.values.get("aliases") or "").split("|"):
@@ -265,11 +289,11 @@ def _read(
     engine: DuckDBEngine,
     resources: ExitStack,
     frames: Mapping[str, object],
-    day: date | None,
+    day: date,
 ) -> list[Record]:
     """A small source, whole. Raises SourceError also for a row that cannot be read."""
     opened = _open(source, resources, frames, records)
-    scan = opened.scan(business_date=day or date.today())  # noqa: DTZ011 - reference data has no day
+    scan = opened.scan(business_date=day)
     rows, quarantined = engine.read(scan, source.reading(records))
     if quarantined:
         first = quarantined[0]
@@ -294,8 +318,6 @@ def write_breaks(rows: Callable[[], Iterable[BreakRow]], path: str, as_of: datet
     from tieout.adapters.reports import break_writer
 
     break_writer(path).write(ReportData(as_of, (), rows, tuple, 0), path)
-
-
 
 
 def sample(path: str, *, name: str, limit: int) -> SampledFile:

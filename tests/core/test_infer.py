@@ -223,19 +223,70 @@ Acct,Security,Long/Short,Qty,Cost Basis
     assert found.pairs == 3
 
 
-def test_a_rare_code_is_no_second_name_for_a_common_one() -> None:
-    """A typo in a symbol stays a break; it is not learned away."""
+def test_only_codes_that_are_sure_are_learned() -> None:
+    """A typo, a code seen once and one that means several things stay breaks."""
     ours = ["trade_id,symbol,quantity,price,timestamp"]
     theirs = ["trade_id,symbol,quantity,price,timestamp"]
+    codes = {3: "SYP.US", 11: "SYP.US", **dict.fromkeys((7, 8, 9, 10), "MIX.US")}
+    others = {5: "ONCE", 7: "ONE", 8: "TWO", 9: "ONE", 10: "TWO"}
     for n in range(80):
         row = f"{n + 1},{10 + n % 7},2026-11-18T10:00:{n % 60:02}Z"
-        ours.append(f"T{n},{'SPY' if n % 2 else 'ACME'},{row}")
-        code = "SYP.US" if n == 3 else "SPY.US" if n % 2 else "ACME.US"
-        theirs.append(f"T{n},{code},{row}")
+        own = others.get(n, "SPY" if n % 2 else "ACME")
+        ours.append(f"T{n},{own},{row}")
+        theirs.append(f"T{n},{codes.get(n, f'{own}.US')},{row}")
     found = proposed("\n".join(ours), "\n".join(theirs))
     assert found.external.values["symbol"] == {"ACME.US": "ACME", "SPY.US": "SPY"}
     symbol = next(each for each in found.compared if each.column == "symbol")
-    assert symbol.equal < 1
+    assert symbol.equal == 73 / 80
+
+
+def test_symbols_that_differ_in_punctuation_are_the_same() -> None:
+    ours = "id,pair,qty,price,time\n1,BTC/USDT,1,5,2026-11-18T10:00:00Z"
+    found = proposed(ours, ours.replace("BTC/USDT", "BTC-USDT"))
+    assert found.external.values == {"symbol": {"BTC-USDT": "BTC/USDT"}}
+    assert "check" in found.external.notes["values.symbol"]
+
+
+def test_accounts_that_cannot_be_mapped_do_not_keep_every_pair_apart() -> None:
+    rows = [f"{n},S{n % 3},{n + 1},5,2026-11-18T10:00:{n:02}Z" for n in range(60)]
+    ours = "id,symbol,qty,price,time,acct\n" + "\n".join(f"{row},A" for row in rows)
+    theirs = "id,symbol,qty,price,time,acct\n" + "\n".join(
+        f"{row},{n}" for n, row in enumerate(rows)
+    )
+    found = proposed(ours, theirs)
+    assert "account" not in found.external.columns
+    assert "left out" in found.external.notes["columns"]
+    assert (found.passes, found.pairs) == ((("trade_id",),), 60)
+
+
+def test_a_column_with_a_canonical_name_is_taken_by_it_and_in_its_form() -> None:
+    text = "id,symbol,qty,price,time,settle_date\n1,A,1,5,2026-11-18T10:00:00Z,20/11/2026"
+    found = proposed(text, text)
+    assert found.internal.forms == {"settle_date": "%d/%m/%Y"}
+    assert found.internal.unreadable == 0
+
+
+def test_ambiguous_numbers_are_decided_by_the_other_file() -> None:
+    rows = "\n".join(f"{n},A,{n},{n},2026-11-18T10:00:0{n}Z" for n in (1, 2, 3))
+    theirs = "id;ticker;qty;price;time\n" + "\n".join(
+        f"{n};A;{n},000;{n};2026-11-18T10:00:0{n}Z" for n in (1, 2, 3)
+    )
+    found = proposed(f"id,ticker,qty,price,time\n{rows}", theirs, delimiters=",;")
+    assert found.external.numbers == NumberStyle(",", None), "1,000 is 1, as the other file says"
+    assert "decided by the values" in found.external.notes["numbers"]
+
+
+def test_rows_that_are_no_trades_are_skipped_by_their_type_without_a_side() -> None:
+    text = """
+type,ref,symbol,quantity,price,time
+trade,1,A,5,10,2026-11-18T10:00:00Z
+deposit,2,,,,2026-11-18T10:00:00Z
+trade,3,A,-5,10,2026-11-18T10:00:01Z
+"""
+    found = proposed(text, text)
+    assert found.internal.skip == {"type": ("deposit",)}
+    assert found.internal.signed
+    assert (found.internal.rows, found.internal.skipped) == (2, 1)
 
 
 def test_balances_and_orders_are_recognised() -> None:

@@ -174,6 +174,11 @@ def test_a_side_from_the_sign_is_known_even_where_another_cell_is_unreadable() -
     assert (found.values["side"], found.values["quantity"]) == ("sell", Decimal(5))
 
 
+def test_an_unreadable_side_is_not_replaced_by_the_sign() -> None:
+    for cells in (row(side="long"), row(side="long", trade_id="\x00"), row(symbol="", side="long")):
+        assert "side" not in refused(bound(signed=True), cells).values
+
+
 def test_a_source_without_a_side_column_gets_one_from_the_sign() -> None:
     on = bound(("symbol", "quantity", "price", "timestamp"), signed=True)
     assert "side" in on.present

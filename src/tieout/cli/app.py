@@ -9,12 +9,12 @@ What a command does is in the module of its name, which is imported when the com
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
 
-from tieout import __version__
 from tieout.cli.console import Options, out
 
 ABOUT = "Reconcile what a trading firm believes with what venues, brokers and files say."
@@ -60,7 +60,8 @@ Long: TypeAlias = Annotated[str, typer.Option("--format", help="table, json, ndj
 
 def _version(wanted: bool) -> None:
     if wanted:
-        out(f"tieout {__version__}")
+        root = sys.modules["tieout"]  # importing it by name would point the layers upwards
+        out(f"tieout {root.__version__}")
         raise typer.Exit
 
 

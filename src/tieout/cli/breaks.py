@@ -15,9 +15,9 @@ from tieout.cli.console import Cell, age, count, out, paint, plain_text, table
 from tieout.cli.status import OPEN
 from tieout.cli.summary import SHORT, badness, break_line, subject, what_differs, worst_first
 from tieout.core.model import Kind, Severity
+from tieout.core.rows import BreakFilter, BreakRow, HistoryRow
 from tieout.core.schema import RECORD_TYPES
 from tieout.errors import UsageError
-from tieout.core.rows import BreakFilter, BreakRow, HistoryRow
 from tieout.ports import Store
 from tieout.present import age_seconds, break_object, marked, one_line, primary, utc, value_object
 

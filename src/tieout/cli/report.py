@@ -11,8 +11,8 @@ from tieout import wiring
 from tieout.cli.arguments import opened
 from tieout.cli.console import Options, count, note, out, progress
 from tieout.cli.status import OPEN, standing
-from tieout.errors import UsageError
 from tieout.core.rows import BreakFilter, BreakRow, QuarantineRow, RunRow
+from tieout.errors import UsageError
 from tieout.ports import ReportData, Store
 
 SUFFIXES = (".html", ".xlsx", ".csv", ".json")

@@ -17,8 +17,8 @@ from tieout.cli.arguments import day, instant, leading_to, one_of
 from tieout.cli.console import Options, count, note, out, progress, warn
 from tieout.cli.summary import run_lines
 from tieout.config import Settings, load
-from tieout.errors import UsageError
 from tieout.core.rows import BreakRow, RunRow
+from tieout.errors import UsageError
 from tieout.present import run_object
 from tieout.service.runs import RunOutcome
 

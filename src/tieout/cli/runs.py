@@ -12,9 +12,9 @@ from typing import Any
 from tieout.cli.arguments import one_of, opened
 from tieout.cli.console import out, plain_text, table
 from tieout.cli.summary import quarantine_line
+from tieout.core.rows import RunRow
 from tieout.core.scan import Coverage, InputFile
 from tieout.errors import UsageError
-from tieout.core.rows import RunRow
 from tieout.ports import Store
 from tieout.present import match_rate, one_line, quarantine_object, run_object, utc
 

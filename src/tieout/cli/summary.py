@@ -12,8 +12,8 @@ from tieout.cli.console import age, can_write, count, paint, plain_text
 from tieout.core.canonical import moment
 from tieout.core.model import PlainRecord, Severity
 from tieout.core.money import plain
-from tieout.core.scan import Coverage
 from tieout.core.rows import BreakRow, QuarantineRow, RunRow
+from tieout.core.scan import Coverage
 from tieout.present import age_seconds, in_order, primary, utc
 from tieout.service.runs import RunOutcome
 
@@ -41,9 +41,9 @@ def run_lines(outcome: RunOutcome, *, top: int = TOP, where: str = "") -> list[s
     status = str(row.status)
     name, said = plain_text(row.reconciliation), paint(status, _STATUS.get(status, "dim"))
     lines = [f"{paint(name, 'bold')}  {row.business_date}  {said}"]
-    if row.internal is None and row.external is None:
-        return [*lines, f"{_mark(False)} {'fetch':<8}a source failed", *_reasons(row)]
-    lines += [_fetch(row), *_reasons(row), _match(row), _breaks(row), *_top(outcome, top, where)]
+    lines += [_fetch(row), *_reasons(row)]
+    if status != "failed":
+        lines += [_match(row), _breaks(row), *_top(outcome, top, where)]
     return lines + _quarantine(outcome, where)
 
 
@@ -165,7 +165,9 @@ def subject(content: Mapping[str, Any]) -> str:
     record: PlainRecord = next((part["record"] for part in content["records"]), {})
     first = key.get("symbol") or key.get("currency") or record.get("symbol")
     ids = [text for name, text in key.items() if name.endswith("_id")]
-    if any(text.startswith(DERIVED) for text in ids):
+    if not ids and key.get("account"):
+        ids = [key["account"]]
+    elif any(text.startswith(DERIVED) for text in ids):
         ids = [brief(record.get("timestamp"))]
     return " ".join(text for text in (first, *ids) if text) or " ".join(key.values())
 

@@ -133,11 +133,14 @@ def _settings(
     if source.signed:
         yield "quantity_sign", "side"
     if source.sign is not None:
-        yield "quantity_sign", {
-            "column": scalar(source.sign.column),
-            "negative": _flow(sorted(source.sign.negative)),
-            "positive": _flow(sorted(source.sign.positive)),
-        }
+        yield (
+            "quantity_sign",
+            {
+                "column": scalar(source.sign.column),
+                "negative": _flow(sorted(source.sign.negative)),
+                "positive": _flow(sorted(source.sign.positive)),
+            },
+        )
     if source.skip:
         yield "skip", {name: _flow(each) for name, each in source.skip.items()}
     if source.floats != "refuse":

@@ -13,6 +13,7 @@ the row's commission, else the trade's fee, else zero.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import reduce
 from operator import or_
@@ -31,25 +32,47 @@ _DOUBLE_MARGIN: Final = 1e-12
 """Of the sum of the magnitudes. Five roundings of a double err by less than 1e-15 of it."""
 
 
-def may_break(plan: Plan, rules: Rules, *, multipliers: bool = False) -> nw.Expr:
+def may_break(
+    plan: Plan, rules: Rules, *, multipliers: bool = False, paired_on: Sequence[str] = ()
+) -> nw.Expr:
     """The pairs that `decide` must see.
 
     Args:
         multipliers: instruments with a multiplier other than one take part, so that a `cash`
             check cannot be estimated from the trade alone.
+        paired_on: columns in which every pair agrees, since it was joined on them.
     """
-    tests = [_column_may_break(plan, rules, name) for name in plan.compared]
+    tests = [
+        _column_may_break(plan, rules, name) for name in plan.compared if name not in paired_on
+    ]
     tests += [
         _check_may_break(check, index, multipliers=multipliers)
         for index, check in enumerate(rules.checks)
     ]
-    return reduce(or_, tests) if tests else nw.lit(False)  # noqa: FBT003 - a literal, not a flag
+    return _any(tests)
 
 
-def differs(plan: Plan) -> nw.Expr:
-    """The pairs in which any compared column differs at all."""
-    tests = [_differs(*_sides(name)) for name in plan.compared]
-    return reduce(or_, tests) if tests else nw.lit(False)  # noqa: FBT003 - as above
+def differs(columns: Iterable[str]) -> nw.Expr:
+    """The pairs that differ at all in one of the columns."""
+    return _any([_differs(*_sides(name)) for name in columns])
+
+
+def tolerant(plan: Plan, rules: Rules) -> tuple[str, ...]:
+    """The columns in which a pair may differ without a break."""
+    listed = {
+        column
+        for own in (rules.compare, *rules.overrides.values())
+        for column, tolerance in own.items()
+        if tolerance.measure is not Measure.EXACT
+    }
+    return tuple(column for column in plan.compared if column in listed)
+
+
+def _any(tests: Sequence[nw.Expr]) -> nw.Expr:
+    """Whether one of the tests holds. A test of two absent values is null: it does not."""
+    if not tests:
+        return nw.lit(False)
+    return reduce(or_, tests).fill_null(value=False)
 
 
 def _sides(name: str) -> tuple[nw.Expr, nw.Expr]:
@@ -57,17 +80,17 @@ def _sides(name: str) -> tuple[nw.Expr, nw.Expr]:
 
 
 def _differs(left: nw.Expr, right: nw.Expr) -> nw.Expr:
-    return (left.is_null() != right.is_null()) | (left != right).fill_null(value=False)
+    return (left != right) | (left.is_null() != right.is_null())
 
 
 def _column_may_break(plan: Plan, rules: Rules, name: str) -> nw.Expr:
     left, right = _sides(name)
-    if any(name in own for own in rules.overrides.values()):
-        return _differs(left, right)
     test = _beyond(left, right, rules.tolerance(name, None))
-    if test is None:
-        return _differs(left, right)
-    return (left.is_null() != right.is_null()) | test.fill_null(value=False)
+    if test is None or any(name in own for own in rules.overrides.values()):
+        test = left != right
+    if plan.records.columns[name].required:
+        return test  # a readable record has a value there
+    return test | (left.is_null() != right.is_null())
 
 
 def _beyond(left: nw.Expr, right: nw.Expr, tolerance: Tolerance) -> nw.Expr | None:
@@ -114,5 +137,4 @@ def _check_may_break(check: Check, index: int, *, multipliers: bool) -> nw.Expr:
         gross = nw.when(nw.col("internal_side") == "sell").then(gross).otherwise(-gross)
     margin = (gross.abs() + fee.abs() + impact.abs()) * _DOUBLE_MARGIN
     off = (gross - fee - impact).abs() + margin >= float(check.tolerance)
-    keep: nw.Expr = found & off.fill_null(value=True)
-    return keep
+    return found & off.fill_null(value=True)

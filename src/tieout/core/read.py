@@ -161,14 +161,13 @@ class Reading:
         return BoundColumn(column, index, physical[index], None)
 
     def _check_physical(self, column: Column, name: str, physical: Physical) -> None:
-        if physical is Physical.FLOAT and self.floats != "shortest":
-            if column.type is ColumnType.DECIMAL:
-                raise SourceError(
-                    f"column {name!r} holds binary floats, which are not the numbers anybody wrote",
-                    where=self.source,
-                    hint="store decimals or texts, or accept the shortest decimals with"
-                    " `floats: shortest`",
-                )
+        strict = self.floats != "shortest" and column.type is ColumnType.DECIMAL
+        if physical is Physical.FLOAT and strict:
+            raise SourceError(
+                f"column {name!r} holds binary floats, which are not the numbers anybody wrote",
+                where=self.source,
+                hint="store decimals or texts, or accept the shortest ones: `floats: shortest`",
+            )
         if physical is Physical.NAIVE_TIME and column.type is ColumnType.TIME and not self.timezone:
             raise SourceError(
                 f"column {name!r} holds times without a zone",
@@ -199,11 +198,8 @@ class Reading:
 
     def _check_required(self, columns: Sequence[BoundColumn], header: Sequence[str]) -> None:
         have = {bound.column.name for bound in columns}
-        missing = [
-            column.name
-            for column in self.records.columns.values()
-            if column.required and column.name not in have
-        ]
+        contract = self.records.columns.values()
+        missing = [each.name for each in contract if each.required and each.name not in have]
         if missing:
             raise SourceError(
                 f"no column for {', '.join(map(repr, missing))}, which every"
@@ -328,11 +324,9 @@ class BoundReading:
         for bound in self.columns:
             name = bound.column.name
             try:
-                value = (
-                    bound.constant
-                    if bound.index is None
-                    else self.reading.cell(bound.column, cells[bound.index])
-                )
+                value = bound.constant
+                if bound.index is not None:
+                    value = self.reading.cell(bound.column, cells[bound.index])
                 if value is None and bound.column.required:
                     raise Unreadable("it is empty")
             except Unreadable as why:
@@ -361,20 +355,17 @@ class BoundReading:
         self, values: dict[str, Value], cells: Sequence[str | None]
     ) -> tuple[str, str] | None:
         """Make quantity and side agree, in place; or (field, reason)."""
-        quantity = values.get("quantity", values.get("amount"))
-        if quantity is None:
+        if (quantity := values.get("quantity", values.get("amount"))) is None:
             return None
         negative = quantity < 0  # type: ignore[operator]
         if self.sign is not None and self.reading.sign is not None:
             return self._sign_from_column(values, cells[self.sign])
         if self.reading.signed:
-            side = "sell" if negative else "buy"
-            stated = values.get("side")
-            if not quantity and stated is not None:  # zero has no sign to contradict the side
-                side = str(stated)
-            if stated not in (None, side):
-                return "side", f"it is {values['side']}, but the quantity is {quantity}"
-            values["side"] = side
+            side, stated = "sell" if negative else "buy", values.get("side")
+            if stated not in (None, side) and quantity:  # zero has no sign to contradict it
+                return "side", f"it is {stated}, but the quantity is {quantity}"
+            if "side" in values:  # an unreadable one is not replaced
+                values["side"] = stated or side
             values["quantity"] = quantity.copy_abs()  # type: ignore[union-attr]
         elif negative and self.reading.records.name in ("trades", "orders"):
             return "quantity", (

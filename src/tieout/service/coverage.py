@@ -100,11 +100,11 @@ def coverage_gap(
     why = "; ".join(coverage.reasons)
 
     def gap(record: Record) -> str | None:
+        if not coverage.complete:  # a late partner may be in what it lacks
+            return f"{coverage.source} is incomplete: {why}"
         since = record.carried_from or business_date
         if since != business_date and since in covered:
             return None
-        if not coverage.complete:
-            return f"{coverage.source} is incomplete: {why}"
         if coverage.everything:
             return None
         if coverage.window is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TypeAlias
 
-from tieout.core.canonical import break_id, dumps, nanoseconds, plain_record
+from tieout.core.canonical import break_id, dumps, nanoseconds
 from tieout.core.decide import Bearing, Bench, decide
 from tieout.core.lifecycle import Evidence, KnownBreak, OpenItem
 from tieout.core.match.plan import Plan, plan
@@ -30,13 +30,14 @@ from tieout.core.model import (
     WithinTolerance,
 )
 from tieout.core.money import add, distance
-from tieout.core.scan import Coverage
-from tieout.core.schema import RecordType
 from tieout.core.rows import DriftStatistic, Prior, RunCounts, RunIntent
+from tieout.core.rules import PolicyRule
+from tieout.core.scan import Coverage, InputFile
+from tieout.core.schema import RecordType
 from tieout.ports import Matching, MatchTask, SideFacts, Spool
+from tieout.service.carry import Key, key
 from tieout.service.coverage import coverage_gap, coverage_of
 from tieout.service.setup import Reference, Setup
-
 
 OpenIds: TypeAlias = Callable[[Sequence[str]], Collection[str]]
 """Those of the break ids that the store knows and that are not resolved."""
@@ -48,6 +49,7 @@ class Judged:
 
     Attributes:
         reasons: why the run is not complete, beyond what the sides' coverage says.
+        inputs: of both sides, and of the checks' sources.
         found: the breaks, sorted by id.
     """
 
@@ -60,6 +62,8 @@ class Judged:
     statistics: Sequence[DriftStatistic]
     evidence: Evidence
     reasons: tuple[str, ...] = ()
+    inputs: tuple[InputFile, ...] = ()
+    policy: tuple[PolicyRule, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -102,9 +106,14 @@ def judge(
     prior: Prior,
     spool: Spool,
     intent: RunIntent,
+    known: Collection[Key],
     open_ids: OpenIds,
 ) -> Judged:
-    """Decide every candidate of `matching`; breaks go into `spool`."""
+    """Decide every candidate of `matching`; breaks go into `spool`.
+
+    Args:
+        known: the open records that take part, those that were sent again or voided as well.
+    """
     coverage = {
         Side.INTERNAL: _coverage(setup, task, matching.internal, Side.INTERNAL),
         Side.EXTERNAL: _coverage(setup, task, matching.external, Side.EXTERNAL),
@@ -141,8 +150,10 @@ def judge(
         open_items=items if worked_out.records.event else (),
         quarantine=_quarantine(matching),
         statistics=[*matching.statistics, *drift.statistics()],
-        evidence=_evidence(task, coverage, worked_out, intent, held),
+        evidence=_evidence(coverage, matching, worked_out, intent, known, held),
         reasons=_reasons(setup, matching, reference, sums),
+        inputs=_inputs(coverage, task),
+        policy=task.rules.policy,
     )
 
 
@@ -193,9 +204,7 @@ def _bench(
         },
         instruments=reference.instruments,
         prices=reference.prices,
-        check_records={
-            index: check.reading.records for index, check in enumerate(setup.checks)
-        },
+        check_records={index: check.reading.records for index, check in enumerate(setup.checks)},
     )
 
 
@@ -313,21 +322,21 @@ def _reasons(
     return tuple(reasons)
 
 
+def _inputs(coverage: Mapping[Side, Coverage], task: MatchTask) -> tuple[InputFile, ...]:
+    """Everything that was read. Raises SourceError where a check's file changed meanwhile."""
+    of_checks = [each for check in task.checks for each in check.scan.inputs()]
+    return (*coverage[Side.INTERNAL].inputs, *coverage[Side.EXTERNAL].inputs, *of_checks)
+
+
 def _evidence(
-    task: MatchTask,
     coverage: Mapping[Side, Coverage],
+    matching: Matching,
     worked_out: Plan,
     intent: RunIntent,
+    known: Collection[Key],
     held: Sequence[Pair],
 ) -> Evidence:
-    def key(side: Side, record: Record) -> tuple[Side, str]:
-        return side, dumps(plain_record(record.identity, worked_out.records))
-
-    carried = {
-        key(item.side, item.record)
-        for side in (task.internal, task.external)
-        for item in side.carried
-    } - {key(Side.INTERNAL, pair.internal) for pair in held}
+    carried = set(known) - {key(Side.INTERNAL, pair.internal, worked_out.records) for pair in held}
 
     def evaluated(known: KnownBreak) -> bool:
         stored = json.loads(known.content)
@@ -335,7 +344,8 @@ def _evidence(
         return stored["kind"] != Kind.DUPLICATE and (side, dumps(stored["key"])) in carried
 
     return Evidence(
-        complete=all(each.complete for each in coverage.values()),
+        complete=all(each.complete for each in coverage.values())
+        and not any(facts.quarantined for facts in matching.checks),
         business_date=intent.business_date,
         everything=all(each.everything for each in coverage.values()),
         snapshot=not worked_out.records.event,
@@ -375,5 +385,3 @@ def _gap(left: object, right: object) -> Decimal | None:
     if isinstance(left, Decimal) and isinstance(right, Decimal):
         return distance(left, right)
     return None
-
-

@@ -12,7 +12,7 @@ import itertools
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from time import monotonic
@@ -22,12 +22,14 @@ from tieout.core.calendars import add_business_days, business_date_of, moment_of
 from tieout.core.canonical import digest, nanoseconds
 from tieout.core.lifecycle import OpenItem
 from tieout.core.model import RunStatus, Side, State
-from tieout.core.scan import Scan
-from tieout.errors import RunSuperseded, SourceError, SourceMissing, UsageError
 from tieout.core.rows import BreakFilter, BreakRow, Prior, QuarantineRow, RunIntent, RunRow
+from tieout.core.scan import Coverage, Scan
+from tieout.errors import RunSuperseded, SourceError, SourceMissing, UsageError
 from tieout.ports import CheckTask, Clock, Engine, MatchTask, SideTask, Spool, Store
+from tieout.service.carry import Carried, carried
+from tieout.service.coverage import coverage_of
 from tieout.service.judge import Judged, judge
-from tieout.service.settle import dry_settle, settle_and_commit
+from tieout.service.settle import dry_settle, settle_and_commit, still_open
 from tieout.service.setup import Progress, Reference, Request, Setup, SideSetup
 
 _occurrence = itertools.count()
@@ -111,8 +113,13 @@ def _check_order(setup: Setup, request: Request, prior: Prior, day: date) -> Non
 def _intent(
     setup: Setup, request: Request, started: datetime, as_of: datetime, day: date, fence: int
 ) -> RunIntent:
-    occurrence = (started.isoformat(), str(fence), socket.gethostname(), str(os.getpid()),
-                  str(next(_occurrence)))
+    occurrence = (
+        started.isoformat(),
+        str(fence),
+        socket.gethostname(),
+        str(os.getpid()),
+        str(next(_occurrence)),
+    )
     run_id = digest("run", setup.rules.name, *occurrence)[:32]
     return RunIntent(
         run_id=run_id,
@@ -157,20 +164,54 @@ class _Run:
         self.bench.progress(f"{self.intent.reconciliation}: reading")
         scans, failures = self._scans()
         if failures:
-            return self._failed(failures)
-        reference = self.setup.reference(self.intent.business_date)
-        task = self._task(scans, reference)
-        self.bench.progress(f"{self.intent.reconciliation}: matching")
+            return self._failed(failures, scans)
         try:
-            with self.bench.spool() as spool, self.bench.engine.match(task) as matching:
-                self.bench.progress(f"{self.intent.reconciliation}: deciding")
-                judged = judge(
-                    self.setup, task, matching, reference, self.prior, spool, self.intent,
-                    self._open_ids,
-                )
-                return self._finish(judged)
+            reference = self.setup.reference(self.intent.business_date)
+            items = self._carried()
+            with self._judged(scans, reference, items, items.first()) as judged:
+                again = None if judged.evidence.complete else items.again()
+                if again is None:
+                    return self._finish(judged)
+            with self._judged(scans, reference, items, again) as judged:
+                return self._finish(replace(judged, open_items=items.unsettled(judged.open_items)))
         except SourceError as error:
-            return self._failed([(None, error)])
+            return self._failed([error], scans)
+
+    def _carried(self) -> Carried:
+        sides = ((Side.INTERNAL, self.setup.internal), (Side.EXTERNAL, self.setup.external))
+        return carried(
+            self.bench.store,
+            self.intent.reconciliation,
+            self.prior,
+            self.intent.business_date,
+            self.setup.internal.reading.records,
+            frozenset(side for side, each in sides if each.everything),
+        )
+
+    @contextmanager
+    def _judged(
+        self,
+        scans: Sequence[Scan | None],
+        reference: Reference,
+        items: Carried,
+        start: Sequence[OpenItem],
+    ) -> Iterator[Judged]:
+        """Match and decide, with the open records `start`."""
+        task = self._task([scan for scan in scans if scan is not None], reference, start)
+        self.bench.progress(f"{self.intent.reconciliation}: matching")
+        with self.bench.spool() as spool, self.bench.engine.match(task) as matching:
+            self.bench.progress(f"{self.intent.reconciliation}: deciding")
+            yield judge(
+                self.setup,
+                task,
+                matching,
+                reference,
+                self.prior,
+                spool,
+                self.intent,
+                items.known(),
+                self._open_ids,
+            )
 
     def _open_ids(self, ids: Sequence[str]) -> list[str]:
         if not ids:
@@ -179,17 +220,19 @@ class _Run:
             known = view.known(ids)
         return [each for each in ids if each in known and known[each].state is not State.RESOLVED]
 
-    def _scans(self) -> tuple[list[Scan], list[tuple[Side | None, SourceError]]]:
-        scans: list[Scan] = []
-        failures: list[tuple[Side | None, SourceError]] = []
-        sides = [(Side.INTERNAL, self.setup.internal), (Side.EXTERNAL, self.setup.external)]
-        for side, each in [*sides, *((None, check) for check in self.setup.checks)]:
+    def _scans(self) -> tuple[list[Scan | None], list[SourceError]]:
+        """The scans of both sides and of the checks' sources; None where one failed."""
+        scans: list[Scan | None] = []
+        failures: list[SourceError] = []
+        for each in (self.setup.internal, self.setup.external, *self.setup.checks):
+            scan = None
             try:
-                scans.append(each.source.scan(business_date=self.intent.business_date))
+                scan = each.source.scan(business_date=self.intent.business_date)
             except SourceMissing as error:
-                failures.append((side, self._late(each, error)))
+                failures.append(self._late(each, error))
             except SourceError as error:
-                failures.append((side, error))
+                failures.append(error)
+            scans.append(scan)
         return scans, failures
 
     def _late(self, side: SideSetup, error: SourceMissing) -> SourceError:
@@ -206,13 +249,12 @@ class _Run:
             return _NotDue(error.what, where=error.where, hint="it is not due yet; run again later")
         return error
 
-    def _task(self, scans: Sequence[Scan], reference: Reference) -> MatchTask:
+    def _task(
+        self, scans: Sequence[Scan], reference: Reference, start: Sequence[OpenItem]
+    ) -> MatchTask:
         items: dict[Side, list[OpenItem]] = {side: [] for side in Side}
-        if self.setup.internal.reading.records.event:
-            for item in self.bench.store.open_items(
-                self.intent.reconciliation, before=self.intent.business_date
-            ):
-                items[item.side].append(item)
+        for item in start:
+            items[item.side].append(item)
         return MatchTask(
             rules=self.setup.rules,
             internal=SideTask(
@@ -232,18 +274,37 @@ class _Run:
             multipliers=any(each.multiplier != 1 for each in reference.instruments.values()),
         )
 
-    def _failed(self, failures: Sequence[tuple[Side | None, SourceError]]) -> RunOutcome:
-        late = all(isinstance(error, _NotDue) for _, error in failures)
+    def _failed(self, failures: Sequence[SourceError], scans: Sequence[Scan | None]) -> RunOutcome:
+        """End the run without a result: whatever was open stays open."""
+        late = all(isinstance(error, _NotDue) for error in failures)
         row = replace(
             _empty(self.intent),
             status=RunStatus.INCOMPLETE if late else RunStatus.FAILED,
             finished_at=self.bench.clock.now(),
-            reasons=tuple(str(error) for _, error in failures),
-            seconds=monotonic() - self.began,
+            internal=self._survey(Side.INTERNAL, self.setup.internal, scans[0]),
+            external=self._survey(Side.EXTERNAL, self.setup.external, scans[1]),
+            breaks=still_open(self._stored_breaks()),
+            reasons=tuple(str(error) for error in failures),
+            seconds=round(monotonic() - self.began, 3),
         )
         if not self.request.dry_run:
             self.bench.store.fail(self.intent.run_id, row)
         return RunOutcome(row, self._stored_breaks, lambda: iter(()))
+
+    def _survey(self, side: Side, setup: SideSetup, scan: Scan | None) -> Coverage | None:
+        """What a side says of itself, where another source failed; None where it is the one."""
+        if scan is None:
+            return None
+        try:
+            facts = self.bench.engine.facts(SideTask(side, scan, setup.reading))
+            return coverage_of(
+                scan,
+                facts,
+                max_quarantined=self.setup.rules.max_quarantined,
+                everything=setup.everything,
+            )
+        except SourceError:
+            return None
 
     def _finish(self, judged: Judged) -> RunOutcome:
         self.bench.progress(f"{self.intent.reconciliation}: storing")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 
 from tieout.core.canonical import RunDigest, content, moment, nanoseconds
 from tieout.core.lifecycle import Transition, merging, settle
 from tieout.core.model import RunStatus, Side
-from tieout.core.tally import Tally
 from tieout.core.rows import BreakRow, Prior, RunIntent, RunRow
+from tieout.core.tally import BreakCounts, Tally
 from tieout.ports import Clock, RunResult, Store, StoreView
 from tieout.service.judge import Judged
 
@@ -69,8 +70,24 @@ class _Settling:
             seconds=round(self._seconds(), 3),
             reasons=judged.reasons,
             statistics=judged.statistics,
-            inputs=(*judged.internal.inputs, *judged.external.inputs),
+            inputs=judged.inputs,
+            policy=judged.policy,
         )
+
+
+def still_open(rows: Iterable[BreakRow]) -> BreakCounts:
+    """The counts after a run that concluded nothing: what was open is carried."""
+    kinds: Counter[str] = Counter()
+    severities: Counter[str] = Counter()
+    for row in rows:
+        kinds[row.content["kind"]] += 1
+        severities[row.content["severity"]] += 1
+    return BreakCounts(
+        open=kinds.total(),
+        carried=kinds.total(),
+        by_kind=dict(kinds),
+        by_severity=dict(severities),
+    )
 
 
 def settle_and_commit(
@@ -137,5 +154,3 @@ def _dry_row(transition: Transition, intent: RunIntent) -> BreakRow:
         run_id=intent.run_id,
         business_date=transition.business_date,
     )
-
-

@@ -63,7 +63,9 @@ class Setup:
         readings = [self.internal.reading, self.external.reading]
         readings += [check.reading for check in self.checks]
         described = [
-            replace(reading, records=replace(reading.records, columns=dict(reading.records.columns)))
+            replace(
+                reading, records=replace(reading.records, columns=dict(reading.records.columns))
+            )
             for reading in readings
         ]
         return rules_digest(self.rules, *described)

@@ -13,7 +13,6 @@ from datetime import date
 from tieout.core.canonical import moment
 from tieout.core.lifecycle import Event, KnownBreak, OpenItem, Transition
 from tieout.core.model import RunStatus, Severity, Side, State
-from tieout.errors import RunSuperseded, StoreError
 from tieout.core.rows import (
     BreakFilter,
     BreakRow,
@@ -23,6 +22,7 @@ from tieout.core.rows import (
     RunIntent,
     RunRow,
 )
+from tieout.errors import RunSuperseded, StoreError
 from tieout.ports import RunResult, StoreView
 
 

@@ -13,9 +13,9 @@ from tieout.adapters.reports.survey import AGES, bucket
 from tieout.core.canonical import instant
 from tieout.core.model import Role, RunStatus, Severity
 from tieout.core.money import plain
+from tieout.core.rows import RunRow
 from tieout.core.scan import Coverage, InputFile
 from tieout.core.schema import ID_COLUMNS
-from tieout.core.rows import RunRow
 from tieout.present import KINDS, SEVERITIES, Marked, in_order, marked, match_rate, utc
 
 _ORDER: Final = tuple(RunStatus)

@@ -13,9 +13,9 @@ from tieout.core.canonical import jsonable
 from tieout.core.lifecycle import OpenItem
 from tieout.core.model import Quarantined, Record, Side, Value
 from tieout.core.money import plain
+from tieout.core.rows import DriftStatistic, RunCounts, RunRow
 from tieout.core.scan import Coverage, InputFile
 from tieout.core.tally import BreakCounts
-from tieout.core.rows import DriftStatistic, RunCounts, RunRow
 
 
 def _text(value: Any) -> str:

@@ -20,7 +20,6 @@ from tieout.adapters.store.tables import covered, quarantine, reconciliations, r
 from tieout.core.canonical import moment, nanoseconds
 from tieout.core.lifecycle import OpenItem
 from tieout.core.model import RunStatus, Side
-from tieout.errors import RunSuperseded, StoreError
 from tieout.core.rows import (
     BreakFilter,
     BreakRow,
@@ -30,6 +29,7 @@ from tieout.core.rows import (
     RunIntent,
     RunRow,
 )
+from tieout.errors import RunSuperseded, StoreError
 from tieout.ports import RunResult, StoreView
 
 STALE_AFTER: Final = timedelta(hours=24)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from tieout.core.canonical import derived_id, dumps, plain_record
-from tieout.core.model import Kind, Record, Role, Side, Value
+from tieout.core.model import Record, Role, Side, Value
 from tieout.core.schema import RecordType
 
 GroupRecords = tuple[tuple[Side, Role, Record], ...]
@@ -29,9 +29,7 @@ class Identified:
     conflicts: list[GroupRecords]
 
 
-def identify(
-    rows: Iterable[Record], identity: Sequence[str], records: RecordType
-) -> list[Record]:
+def identify(rows: Iterable[Record], identity: Sequence[str], records: RecordType) -> list[Record]:
     """`rows` with their identity filled in; ids that are missing are derived from content.
 
     Records that come with an identity (carried ones) keep it. All rows of equal content must be

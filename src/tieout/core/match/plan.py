@@ -43,9 +43,7 @@ def plan(rules: Rules, internal: BoundReading, external: BoundReading) -> Plan:
     """
     records = _merged(internal.reading.records, external.reading.records)
     both = [name for name in records.columns if _on_both(name, internal, external)]
-    common = tuple(
-        name for name in internal.identity if name in external.identity and name in both
-    )
+    common = tuple(name for name in internal.identity if name in external.identity and name in both)
     steps = _steps(rules, internal, external, common)
     compared = tuple(
         name
@@ -76,9 +74,7 @@ def _on_both(name: str, internal: BoundReading, external: BoundReading) -> bool:
 def _steps(
     rules: Rules, internal: BoundReading, external: BoundReading, common: tuple[str, ...]
 ) -> tuple[Step, ...]:
-    owner = tuple(
-        name for name in ("account", "venue") if _on_both(name, internal, external)
-    )
+    owner = tuple(name for name in ("account", "venue") if _on_both(name, internal, external))
     keys: list[tuple[str, ...]] = []
     for each in rules.passes:
         for name in each.on:

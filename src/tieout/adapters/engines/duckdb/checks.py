@@ -36,7 +36,7 @@ def stage_check(con: duckdb.DuckDBPyConnection, rule: Check, task: CheckTask) ->
                 hint=f"map it: `columns: {{{column}: <the source's name>}}`",
             )
     resolve_doubts(staged)
-    side = side_sql(staged, sure=True)
+    side = side_sql(staged)
     keys = ", ".join(name(each) for each in rule.on)
     columns = ", ".join(name(each) for each in staged.columns)
     repeated = con.execute(

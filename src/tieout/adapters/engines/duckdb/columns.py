@@ -97,7 +97,7 @@ def _cell(
         cell = _from_text(reading, bound, text, trimmed=trimmed)
     if bound.column.required:
         missing = f"({cell.value}) IS NULL"
-        return Cell(cell.value, f"{cell.doubt} OR {missing}" if cell.doubt else missing)
+        return Cell(cell.value, _either(cell.doubt, missing))
     return cell
 
 
@@ -142,10 +142,12 @@ def _typed_time(reading: Reading, raw: str, type_: str) -> Cell | None:
     naive = type_ in ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
     if not (aware or (naive and reading.timezone in _UTC)):
         return None
-    year = f"NOT coalesce(year({raw}) BETWEEN 1825 AND 2114, {raw} IS NULL)"
-    if type_ == "TIMESTAMP_NS":
-        return Cell(f"epoch_ns({raw})", year)
-    return Cell(f"CASE WHEN year({raw}) BETWEEN 1825 AND 2114 THEN epoch_ns({raw}) END", year)
+    kind = "TIMESTAMPTZ" if aware else "TIMESTAMP"
+    within = f"{raw} BETWEEN {kind} '1825-01-01' AND {kind} '2114-12-31'"
+    return Cell(
+        f"CASE WHEN {within} THEN epoch_ns({raw}) END",
+        f"NOT coalesce({within}, {raw} IS NULL)",
+    )
 
 
 def _from_text(reading: Reading, bound: BoundColumn, raw: str, *, trimmed: bool) -> Cell:
@@ -174,11 +176,10 @@ def _from_text(reading: Reading, bound: BoundColumn, raw: str, *, trimmed: bool)
 def _odd(text: str) -> str:
     """Texts that begin or end with a blank or beyond ASCII, or hold a NUL.
 
-    Comparing the reversed text is four times as fast as a pattern.
+    Comparing the reversed text is twice as fast as a pattern or `trim`.
     """
-    last = f"reverse({text})"
     return (
-        f"coalesce({text} < '!' OR {text} >= chr(127) OR {last} < '!' OR {last} >= chr(127)"
+        f"coalesce(NOT ({text} BETWEEN '!' AND '~' AND reverse({text}) BETWEEN '!' AND '~')"
         f" OR contains({text}, chr(0)), false)"
     )
 
@@ -241,8 +242,10 @@ def _choice(reading: Reading, bound: BoundColumn, text: str) -> Cell:
     if mapping:
         first = " ".join(f"WHEN {quoted(a)} THEN {quoted(b)}" for a, b in exact.items())
         among = ", ".join(quoted(each) for each in mapping)
-        value = f"CASE WHEN {text} IN ({among}) THEN CASE {text} {first or 'WHEN NULL THEN NULL'}" \
+        value = (
+            f"CASE WHEN {text} IN ({among}) THEN CASE {text} {first or 'WHEN NULL THEN NULL'}"
             f" END ELSE {value} END"
+        )
     return Cell(value, f"({value}) IS NULL AND {text} IS NOT NULL")
 
 
@@ -264,9 +267,12 @@ def _with_sign(bound: BoundReading, found: dict[str, Cell], raw: list[str]) -> d
         word = f"lower(trim(coalesce(CAST({raw[bound.sign]} AS VARCHAR), '')))"
         negative = ", ".join(quoted(each) for each in sorted(sign.negative)) or "NULL"
         known = ", ".join(quoted(each) for each in sorted(sign.negative | sign.positive)) or "NULL"
-        value = f"CASE WHEN {word} IN ({negative}) THEN -abs({cell.value}) ELSE abs({cell.value}) END"
+        value = (
+            f"CASE WHEN {word} IN ({negative}) THEN -abs({cell.value}) ELSE abs({cell.value}) END"
+        )
         strange = f"NOT coalesce({word} IN ({known}), false)"
-        return {**found, amount: Cell(value, _either(cell.doubt, strange))}
+        below = f"coalesce({cell.value} < 0, false)"
+        return {**found, amount: Cell(value, _either(cell.doubt, strange, below))}
     negative = f"coalesce(({cell.value}) < 0, false)"
     if bound.reading.signed:
         side = f"CASE WHEN {negative} THEN 'sell' ELSE 'buy' END"

@@ -53,31 +53,42 @@ class DuckDBEngine:
     @contextmanager
     def match(self, task: MatchTask) -> Iterator[Matching]:
         """See `ports.Engine`."""
+        with self._connected() as con:
+            yield _Match(con, task).run()
+
+    def facts(self, side: SideTask) -> SideFacts:
+        """See `ports.Engine`."""
+        with self._connected() as con:
+            staged = stage(con, side.side.value, side.scan, side.reading)
+            resolve_doubts(staged)
+            rows, watermark, _ = facts.count_and_watermark(con, staged, None)
+            return _facts(con, _SideState(side, staged, rows, watermark))
+
+    def read(self, scan: Scan, reading: Reading) -> tuple[list[Record], list[Quarantined]]:
+        """A small source, whole: its records, identified, and what could not be read."""
+        with self._connected() as con:
+            staged = stage(con, "internal", scan, reading)
+            resolve_doubts(staged)
+            table = con.sql(f"{side_sql(staged)} ORDER BY row").to_arrow_table()
+            rows = residue.to_records(table, staged.columns)
+            return identify(rows, staged.bound.identity, reading.records), staged.quarantined
+
+    @contextmanager
+    def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A DuckDB that spills to a directory of its own, which is removed afterwards."""
         spill = tempfile.mkdtemp(prefix="tieout-")
         con = duckdb.connect(":memory:", config=self._config(spill))
         try:
-            yield _Match(con, task).run()
+            yield con
         except duckdb.OutOfMemoryException as error:
             raise EngineError(
-                "the engine ran out of memory", where=str(error).splitlines()[0],
+                "the engine ran out of memory",
+                where=str(error).splitlines()[0],
                 hint="raise the memory limit, or free space in the temporary directory",
             ) from error
         finally:
             con.close()
             shutil.rmtree(spill, ignore_errors=True)
-
-    def read(self, scan: Scan, reading: Reading) -> tuple[list[Record], list[Quarantined]]:
-        """A small source, whole: its records, identified, and what could not be read."""
-        config: _Config = {"TimeZone": "UTC", "autoinstall_known_extensions": False}
-        con = duckdb.connect(":memory:", config=config)
-        try:
-            staged = stage(con, "internal", scan, reading)
-            resolve_doubts(staged)
-            table = con.sql(f"{side_sql(staged, sure=True)} ORDER BY row").to_arrow_table()
-            rows = residue.to_records(table, staged.columns)
-            return identify(rows, staged.bound.identity, reading.records), staged.quarantined
-        finally:
-            con.close()
 
     def _config(self, spill: str) -> _Config:
         config: _Config = {
@@ -136,8 +147,8 @@ class _Match:
         for side, watermark in zip(self._sides, joined.watermarks, strict=True):
             side.watermark = side.watermark if self._careful else watermark
         return Matching(
-            internal=self._facts(self._sides[0]),
-            external=self._facts(self._sides[1]),
+            internal=_facts(self._con, self._sides[0]),
+            external=_facts(self._con, self._sides[1]),
             agreed=joined.agreed,
             agreed_within=joined.agreed_within,
             candidates=self._candidates(joined),
@@ -155,7 +166,9 @@ class _Match:
             return None
         joined = self._join(sure=False)
         cut = self._task.cut
-        late = cut is not None and any(mark is not None and mark > cut for mark in joined.watermarks)
+        late = cut is not None and any(
+            mark is not None and mark > cut for mark in joined.watermarks
+        )
         return None if joined.faults or late or self._repeated(joined) else joined
 
     def _searches_identities(self, staged: Staged) -> bool:
@@ -211,7 +224,7 @@ class _Match:
         rows = residue.take_where(
             self._con,
             side.staged,
-            f"SELECT * FROM ({side_sql(side.staged, sure=True)}) WHERE {clock} > {self._task.cut}",
+            f"SELECT * FROM ({side_sql(side.staged)}) WHERE {clock} > {self._task.cut}",
         )
         since = self._task.business_date or moment(self._task.cut or 0).date()
         side.after_cut += [
@@ -224,10 +237,13 @@ class _Match:
             side.loose += residue.take_out(self._con, self._plan.steps[0], side.staged)
 
     def _join(self, *, sure: bool) -> Joined:
-        left, right = (side_sql(side.staged, sure=sure) for side in self._sides)
-        staged = (self._sides[0].staged, self._sides[1].staged)
         return join(
-            self._con, self._plan, self._task.rules, (left, right), staged, self._checks,
+            self._con,
+            self._plan,
+            self._task.rules,
+            (self._sides[0].staged, self._sides[1].staged),
+            self._checks,
+            sure=sure,
             multipliers=self._task.multipliers,
         )
 
@@ -244,36 +260,20 @@ class _Match:
     def _in_join(self, side: _SideState) -> int:
         if not self._careful:
             return side.staged.rows
-        sql = side_sql(side.staged, sure=True)
+        sql = side_sql(side.staged)
         count: int = self._con.execute(f"SELECT count(*) FROM ({sql})").fetchall()[0][0]
         return count
-
-    def _facts(self, side: _SideState) -> SideFacts:
-        staged, controls = side.staged, side.task.scan.controls
-        return SideFacts(
-            rows=side.rows,
-            quarantined=tuple(staged.quarantined),
-            after_cut=tuple(side.after_cut),
-            watermark=side.watermark,
-            totals=facts.totals(self._con, staged, controls) if controls.totals else {},
-            missing_symbols=(
-                facts.missing_symbols(self._con, staged, controls) if controls.symbols else ()
-            ),
-            outside_window=facts.outside_window(self._con, staged, controls),
-            columns=staged.columns,
-            identity=staged.bound.identity,
-            skipped=staged.rows - side.rows - len(staged.quarantined),
-            unreadable=tuple(side.unreadable),
-        )
 
     def _candidates(self, joined: Joined) -> Iterator[Candidate]:
         """Pairs as they come; the one-sided rows and all special ones are matched at the end."""
         internal, external = self._sides
         for struct in structs(joined.kept):
-            left = records(internal.staged.columns,
-                           columns(struct, "internal_", internal.staged.columns))
-            right = records(external.staged.columns,
-                            columns(struct, "external_", external.staged.columns))
+            left = records(
+                internal.staged.columns, columns(struct, "internal_", internal.staged.columns)
+            )
+            right = records(
+                external.staged.columns, columns(struct, "external_", external.staged.columns)
+            )
             pairs = []
             for ours, theirs in zip(left, right, strict=True):
                 if ours is None and theirs is not None:
@@ -281,8 +281,9 @@ class _Match:
                 elif theirs is None and ours is not None:
                     internal.loose.append(ours)
                 elif ours is not None and theirs is not None:
-                    pairs.append(Pair(self._identified(ours, internal),
-                                      self._identified(theirs, external)))
+                    pairs.append(
+                        Pair(self._identified(ours, internal), self._identified(theirs, external))
+                    )
             yield from checks.look_up(self._con, self._checks, self._plan, pairs)
         yield from self._matched_in_memory()
 
@@ -309,3 +310,18 @@ class _Match:
         yield from checks.look_up(self._con, self._checks, self._plan, pairs)
 
 
+def _facts(con: duckdb.DuckDBPyConnection, side: _SideState) -> SideFacts:
+    staged, controls = side.staged, side.task.scan.controls
+    return SideFacts(
+        rows=side.rows,
+        quarantined=tuple(staged.quarantined),
+        after_cut=tuple(side.after_cut),
+        watermark=side.watermark,
+        totals=facts.totals(con, staged, controls) if controls.totals else {},
+        missing_symbols=(facts.missing_symbols(con, staged, controls) if controls.symbols else ()),
+        outside_window=facts.outside_window(con, staged, controls),
+        columns=staged.columns,
+        identity=staged.bound.identity,
+        skipped=staged.rows - side.rows - len(staged.quarantined),
+        unreadable=tuple(side.unreadable),
+    )

@@ -72,9 +72,7 @@ def missing_symbols(
     return tuple(sorted(controls.symbols - {symbol for (symbol,) in rows}))
 
 
-def outside_window(
-    con: duckdb.DuckDBPyConnection, staged: Staged, controls: Controls
-) -> int:
+def outside_window(con: duckdb.DuckDBPyConnection, staged: Staged, controls: Controls) -> int:
     """How many records lie outside the window that the source declares."""
     clock = staged.bound.reading.records.clock
     if controls.window is None or clock is None or clock not in staged.columns:

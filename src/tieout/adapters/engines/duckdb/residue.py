@@ -51,7 +51,7 @@ def add_repeated(con: duckdb.DuckDBPyConnection, step: Step, staged: Staged) -> 
     columns = ", ".join(name(each) for each in step.on)
     present = " AND ".join(f"{name(each)} IS NOT NULL" for each in step.on)
     con.execute(
-        f"INSERT INTO {_CAREFUL} SELECT {columns} FROM ({side_sql(staged, sure=True)})"
+        f"INSERT INTO {_CAREFUL} SELECT {columns} FROM ({side_sql(staged)})"
         f" WHERE {present} GROUP BY {columns} HAVING count(*) > 1"
     )
 
@@ -71,7 +71,7 @@ def add_repeated_identities(con: duckdb.DuckDBPyConnection, step: Step, staged: 
     where = f" WHERE {name(id_column)} IS NOT NULL" if id_column in identity else ""
     keys = ", ".join(f"s.{name(each)}" for each in step.on)
     same = " AND ".join(f"s.{name(each)} IS NOT DISTINCT FROM d.{name(each)}" for each in identity)
-    side = side_sql(staged, sure=True)
+    side = side_sql(staged)
     con.execute(
         f"INSERT INTO {_CAREFUL} SELECT {keys} FROM ({side}) s JOIN (SELECT {columns} FROM ({side})"
         f"{where} GROUP BY {columns} HAVING count(*) > 1) d ON {same}"
@@ -83,7 +83,7 @@ def add_superseded(con: duckdb.DuckDBPyConnection, step: Step, staged: Staged) -
     if "supersedes" not in staged.columns:
         return
     keys = ", ".join(name(each) for each in step.on)
-    side = side_sql(staged, sure=True)
+    side = side_sql(staged)
     con.execute(f"INSERT INTO {_CAREFUL} SELECT {keys} FROM ({side}) WHERE supersedes IS NOT NULL")
     if "trade_id" in staged.columns:
         con.execute(
@@ -95,7 +95,7 @@ def add_superseded(con: duckdb.DuckDBPyConnection, step: Step, staged: Staged) -
 def take_out(con: duckdb.DuckDBPyConnection, step: Step, staged: Staged) -> list[Record]:
     """The records of a side under careful keys; from now on they are not in its relation."""
     on = " AND ".join(f"s.{name(each)} = k.{name(each)}" for each in step.on)
-    where = f"({side_sql(staged, sure=True)}) s SEMI JOIN {_CAREFUL} k ON {on}"
+    where = f"({side_sql(staged)}) s SEMI JOIN {_CAREFUL} k ON {on}"
     return take_where(con, staged, f"SELECT s.* FROM {where}")
 
 
@@ -143,7 +143,7 @@ def _identities_again(
     same = " AND ".join(f"s.{name(each)} IS NOT DISTINCT FROM c.{name(each)}" for each in identity)
     con.register("batch", pa.table(arrays))
     found = con.execute(
-        f"SELECT DISTINCT c.item FROM batch c JOIN ({side_sql(staged, sure=True)}) s ON {same}"
+        f"SELECT DISTINCT c.item FROM batch c JOIN ({side_sql(staged)}) s ON {same}"
     ).fetchall()
     con.unregister("batch")
     return {item for (item,) in found}
@@ -171,7 +171,7 @@ def _contents_again(
     same = " AND ".join(f"s.{name(each)} IS NOT DISTINCT FROM c.{name(each)}" for each in columns)
     con.register("batch", pa.table(arrays))
     counts = con.execute(
-        f"SELECT c.item, count(*) FROM batch c JOIN ({side_sql(staged, sure=True)}) s ON {same}"
+        f"SELECT c.item, count(*) FROM batch c JOIN ({side_sql(staged)}) s ON {same}"
         f" GROUP BY c.item"
     ).fetchall()
     con.unregister("batch")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
 
@@ -22,7 +22,6 @@ from tieout.adapters.engines.duckdb.columns import (
 )
 from tieout.core.model import Quarantined, Value
 from tieout.core.read import BoundReading, Reading
-from tieout.core.schema import ColumnType
 from tieout.core.scan import (
     BadRow,
     Batches,
@@ -32,6 +31,7 @@ from tieout.core.scan import (
     Scan,
     TextRow,
 )
+from tieout.core.schema import ColumnType
 from tieout.errors import SourceError
 
 _BATCH = 50_000
@@ -53,6 +53,7 @@ class Staged:
         label: prefix of its relations: `internal`, `external`, `check0`.
         relation: name of the relation with `row`, `state` and the bound columns.
         counted: whether doubtful and unwanted rows were already looked for.
+        raw: the view of a typed source as it is.
         rows: all rows of the source, unreadable and unwanted ones included.
         quarantined: rows that the source could not split, then those that could not be read.
         reread: how many doubted rows turned out right; they are in `<label>_extra`.
@@ -103,7 +104,9 @@ def _stage_parquet(
 ) -> Staged:
     paths = "[" + ", ".join(quoted(path) for path in files.paths) + "]"
     several = len(files.paths) > 1
-    row = "file_row_number + 1" if not several else "file_index * 1099511627776 + file_row_number + 1"
+    row = (
+        "file_row_number + 1" if not several else "file_index * 1099511627776 + file_row_number + 1"
+    )
     raw = f"SELECT *, {row} AS __row FROM read_parquet({paths}, file_row_number=true)"
     return _view(con, label, scan, reading, raw, files.columns, files.types, files.rows)
 
@@ -148,7 +151,8 @@ def _view(
     return staged
 
 
-def _state(sql: dict[str, Cell], left_out: str | None) -> str:
+def _state(sql: Mapping[str, Cell], left_out: str | None) -> str:
+    """Whether a row is right as it is."""
     doubts = " OR ".join(f"({cell.doubt})" for cell in sql.values() if cell.doubt)
     branches = f"WHEN {left_out} THEN {UNWANTED} " if left_out else ""
     branches += f"WHEN {doubts} THEN {DOUBT} " if doubts else ""
@@ -163,7 +167,9 @@ def _stage_delimited(
     Whatever DuckDB's splitter rejects sends the files through the exact reader instead.
     """
     dialect = files.dialect
-    columns = "{" + ", ".join(f"{quoted(f'c{i}')}: 'VARCHAR'" for i in range(len(files.columns))) + "}"
+    columns = (
+        "{" + ", ".join(f"{quoted(f'c{i}')}: 'VARCHAR'" for i in range(len(files.columns))) + "}"
+    )
     paths = "[" + ", ".join(quoted(path) for path in files.paths) + "]"
     source = (
         f"read_csv({paths}, columns={columns}, auto_detect=false, header=false,"
@@ -200,7 +206,9 @@ def _stage_text(
     """Rows that come as text. Their places are kept for quarantine."""
     names = [f"c{index}" for index in range(len(header))]
     texts = ", ".join(f"{each} VARCHAR" for each in names)
-    con.execute(f"CREATE TEMP TABLE {label}_text ({texts}, place VARCHAR, number BIGINT, line BIGINT)")
+    con.execute(
+        f"CREATE TEMP TABLE {label}_text ({texts}, place VARCHAR, number BIGINT, line BIGINT)"
+    )
     bad: list[Quarantined] = []
     for batch in rows:
         good = [row for row in batch if isinstance(row, TextRow)]
@@ -233,8 +241,13 @@ def _append(
 
 def _bad_row(source: str, row: BadRow) -> Quarantined:
     return Quarantined(
-        source=source, place=row.place, row=row.row, reason=row.reason, raw=row.raw,
-        line=row.line, offset=row.offset,
+        source=source,
+        place=row.place,
+        row=row.row,
+        reason=row.reason,
+        raw=row.raw,
+        line=row.line,
+        offset=row.offset,
     )
 
 

@@ -1,0 +1,86 @@
+"""Every command, configuration and program in the documentation does what the page shows."""
+
+from __future__ import annotations
+
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+from docs.pages import ROOT, Block, Session, blocks, commands, fits, name_of, pages, steps
+
+SESSIONS = [page for page in pages() if "decisions" not in page.parts]
+
+
+@pytest.mark.parametrize("page", SESSIONS, ids=name_of)
+def test_a_page_does_what_it_shows(page: Path, tmp_path: Path) -> None:
+    faults = differences(page.read_text(encoding="utf-8"), Session(tmp_path))
+    assert not faults, "\n\n".join(faults)
+
+
+def differences(text: str, session: Session) -> list[str]:
+    """What does not go as a page says; empty where everything does."""
+    faults: list[str] = []
+    every = blocks(text)
+    for block, after in zip(every, [*every[1:], None], strict=True):
+        if block.language == "console":
+            faults += _console(block, session)
+        elif block.name is not None:
+            session.put(block)
+        elif block.language == "sh":
+            faults += _silent(block, session)
+        elif block.language == "python":
+            printed = session.python(block)
+            if after is not None and after.language == "text" and not fits(after.text, printed):
+                faults.append(f"line {block.line}: the program prints:\n{printed}")
+    return faults
+
+
+def _console(block: Block, session: Session) -> list[str]:
+    faults = []
+    for step in steps(block):
+        printed = session.run(step.command)
+        if not fits(step.text, printed):
+            faults.append(f"line {block.line}: {step.command}\nprints:\n{printed}")
+    return faults
+
+
+def _silent(block: Block, session: Session) -> list[str]:
+    """What they print is not shown, so they have to succeed; `make` and `pip` are looked at."""
+    faults = []
+    for line in commands(block):
+        if line.startswith("make "):
+            done = subprocess.run(
+                ["make", "-n", *line.split()[1:]], cwd=ROOT, capture_output=True, check=False
+            )
+            good = done.returncode == 0
+        elif line.startswith("pip install"):
+            good = _known_extra(line)
+        else:
+            printed = session.run(line)
+            good = session.code in (0, 1) and "error:" not in printed
+        if not good:
+            faults.append(f"line {block.line}: {line} fails")
+    return faults
+
+
+def _known_extra(line: str) -> bool:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = line.partition("tieout[")[2].partition("]")[0]
+    return all(each in project["optional-dependencies"] for each in wanted.split(",") if each)
+
+
+def test_a_page_that_is_wrong_is_found(tmp_path: Path) -> None:
+    wrong = (
+        "```console\n$ echo one\ntwo\n$ false\n$ echo $?\n1\n```\n"
+        "```sh\nmake nothing-of-this-name\npip install 'tieout[none]'\nfalse; exit 2\n```\n"
+        "```python\nprint(1)\n```\n```text\n2\n```\n"
+    )
+    faults = [fault.split("\n")[0] for fault in differences(wrong, Session(tmp_path))]
+    assert faults == [
+        "line 1: echo one",
+        "line 8: make nothing-of-this-name fails",
+        "line 8: pip install 'tieout[none]' fails",
+        "line 8: false; exit 2 fails",
+        "line 13: the program prints:",
+    ]
