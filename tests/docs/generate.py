@@ -137,6 +137,8 @@ def _record_type(each: RecordType) -> Iterator[str]:
     what = "Reference data" if reference else "Events" if each.event else "Snapshots"
     identity = " or ".join(f"`{', '.join(columns)}`" for columns in each.identities)
     clock = f" Deadlines and the cut run from `{each.clock}`." if each.clock else ""
+    if each.clock == "as_of":
+        clock = " The cut goes by `as_of`; no deadline: a snapshot was never in flight."
     yield from (f"{what}. Identity: {identity}.{'' if reference else clock}", "")
     yield "| column | type | required | compared | kind | means |"
     yield "|---|---|---|---|---|---|"

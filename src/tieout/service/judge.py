@@ -33,7 +33,6 @@ from tieout.core.money import add, distance
 from tieout.core.rows import DriftStatistic, Prior, RunCounts, RunIntent
 from tieout.core.rules import PolicyRule
 from tieout.core.scan import Coverage, InputFile
-from tieout.core.schema import RecordType
 from tieout.ports import Matching, MatchTask, SideFacts, Spool
 from tieout.service.carry import Key, key
 from tieout.service.coverage import coverage_gap, coverage_of
@@ -134,7 +133,7 @@ def judge(
         if pair not in held:
             _count(decide(pair, bench), pair, sums, spool, drift, intent)
     after_cut = [*matching.internal.after_cut, *matching.external.after_cut]
-    items = _open_items(sums.items, after_cut, facts, worked_out.records, intent)
+    items = _open_items(sums.items, after_cut, facts, intent)
     return Judged(
         internal=coverage[Side.INTERNAL],
         external=coverage[Side.EXTERNAL],
@@ -275,7 +274,6 @@ def _open_items(
     items: list[OpenItem],
     after_cut: list[OpenItem],
     facts: Mapping[Side, SideFacts],
-    records: RecordType,
     intent: RunIntent,
 ) -> list[OpenItem]:
     """What the next run starts from, quarantined rows whose key was readable among it."""

@@ -123,7 +123,7 @@ def _check_measure(rules: Rules, name: str, records: RecordType) -> None:
     }.get(measure, type_ is ColumnType.DECIMAL)
     if not fits:
         raise SourceError(
-            f"a tolerance of measure {measure.value!r} does not fit {name!r}, which is {type_.value}",
+            f"a tolerance of measure {measure.value!r} does not fit {name!r}, a {type_.value}",
             where=f"{rules.name}: compare.{name}",
             hint="numbers take absolute, relative or ticks; times a window; all others `exact`",
         )

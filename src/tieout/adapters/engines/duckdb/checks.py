@@ -48,9 +48,10 @@ def stage_check(con: duckdb.DuckDBPyConnection, rule: Check, task: CheckTask) ->
     if not count:
         con.execute(f"CREATE TEMP VIEW {label}_unique AS {side}")
         return Checked(task.index, staged, rule.on)
+    one_of = ", ".join(f"any_value(s.{name(each)})" for each in staged.columns)
     con.execute(
         f"CREATE TEMP TABLE {label}_unique AS SELECT s.* FROM ({side}) s ANTI JOIN {label}_repeated"
-        f" k ON {on} UNION ALL SELECT min(s.row), 0, {', '.join(f'any_value(s.{name(c)})' for c in staged.columns)}"
+        f" k ON {on} UNION ALL SELECT min(s.row), 0, {one_of}"
         f" FROM ({side}) s JOIN {label}_repeated k ON {on} GROUP BY {_qualified(rule.on)}"
         f" HAVING count(DISTINCT [{_texts(staged.columns)}]) = 1"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, assert_never
 
 import duckdb
@@ -88,7 +88,9 @@ def stage(con: duckdb.DuckDBPyConnection, label: str, scan: Scan, reading: Readi
             case Frame() as frame:
                 return _stage_frame(con, label, scan, reading, frame)
             case DelimitedFiles() as files:
-                return _stage_delimited(con, label, scan, reading, files)
+                staged = _stage_delimited(con, label, scan, reading, files)
+                _locate(staged.quarantined, files)
+                return staged
             case Batches() as batches:
                 return _stage_text(con, label, scan, reading, batches.columns, batches.read())
             case unreachable:
@@ -185,6 +187,17 @@ def _stage_delimited(
     except duckdb.Error:
         con.execute(f"DROP TABLE IF EXISTS {label}")
         return _stage_exactly(con, label, scan, reading, files)
+
+
+def _locate(quarantined: list[Quarantined], files: DelimitedFiles) -> None:
+    """Give each entry its line and byte offset, which the splitter does not know."""
+    from tieout.adapters.files.places import places
+
+    found = places(files, {entry.row for entry in quarantined if entry.offset is None})
+    for index, entry in enumerate(quarantined):
+        if entry.row in found:
+            line, offset = found[entry.row]
+            quarantined[index] = replace(entry, line=line, offset=offset)
 
 
 def _stage_exactly(
