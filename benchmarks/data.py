@@ -1,4 +1,4 @@
-"""Trades for the benchmarks: two sides of one day, with planted breaks, the same for every seed.
+"""Trades for the benchmarks: two sides of one day, with planted breaks, the same for one seed.
 
 Every value is a function of the trade's number, so that files of any size need no table, and the
 external side is in another order than the internal one. What is planted:
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +24,6 @@ SEED: Final = 20260714
 MILLION: Final = 1_000_000
 DAY: Final = 1_753_488_000_000_000
 """2025-07-26T00:00:00Z in microseconds."""
-AS_OF: Final = "2025-07-26T23:59:59Z"
 PRICE_TOLERANCE: Final = "0.005"
 COLUMNS: Final = ("trade_id", "symbol", "side", "quantity", "price", "fee", "timestamp")
 KINDS: Final = 6
@@ -66,9 +66,7 @@ def generate(dataset: Dataset, folder: Path) -> Files:
     DuckDB's `hash` is the source of chance, so its version is part of the place.
     """
     place = folder / f"duckdb-{duckdb.__version__}" / dataset.name
-    internal, external = (
-        place / f"{side}.{dataset.format}" for side in ("internal", "external")
-    )
+    internal, external = (place / f"{side}.{dataset.format}" for side in ("internal", "external"))
     facts = place / "facts.json"
     if not facts.exists():
         part = place.with_name(place.name + ".part")
@@ -109,7 +107,7 @@ def _trades(dataset: Dataset) -> str:
         f" (({chance(3)} % 1000000) / 100.0 + 0.01)::DECIMAL(38,18) AS quantity,"
         f" (({chance(4)} % 10000000) / 10000.0 + 1)::DECIMAL(38,18) AS price,"
         f" (({chance(5)} % 10000) / 10000.0)::DECIMAL(38,18) AS fee,"
-        f" make_timestamp({DAY} + i * {step}) AS \"timestamp\","
+        f' make_timestamp({DAY} + i * {step}) AS "timestamp",'
         f" CASE WHEN {chance(6)} % {MILLION} < {dataset.breaks} THEN {chance(7)} % {KINDS} END"
         f" AS kind,"
         f" CASE WHEN {chance(8)} % {MILLION} < {dataset.duplicates} AND kind IS NULL"
@@ -142,3 +140,8 @@ def _external(dataset: Dataset) -> str:
         ' AS "timestamp"'
         f" FROM ({rows}) ORDER BY place"
     )
+
+
+if __name__ == "__main__":
+    made = generate(Dataset(**json.loads(sys.argv[1])), Path(sys.argv[2]))
+    print(json.dumps(asdict(made), default=str))

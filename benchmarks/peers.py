@@ -1,7 +1,7 @@
 """What Tieout is measured against: whole programs that do the core of the job without it.
 
     python peers.py sql INTERNAL EXTERNAL STORE        DuckDB SQL written by hand
-    python peers.py datacompy INTERNAL EXTERNAL        datacompy on Polars
+    python peers.py datacompy INTERNAL EXTERNAL STORE  datacompy on Polars
 
 Each prints one JSON object with what it counted.
 
@@ -40,9 +40,7 @@ def by_hand(internal: str, external: str, store: str) -> dict[str, Any]:
         "TIMESTAMP": "i.timestamp IS DISTINCT FROM e.timestamp",
     }
     kind = " ".join(f"WHEN {test} THEN '{name}'" for name, test in tests.items())
-    columns = ", ".join(
-        f"CAST({side}.{name} AS VARCHAR)" for side in "ie" for name in COLUMNS
-    )
+    columns = ", ".join(f"CAST({side}.{name} AS VARCHAR)" for side in "ie" for name in COLUMNS)
     con = duckdb.connect()
     counts = {
         side: con.execute(f"SELECT count(*) FROM read_parquet('{path}')").fetchall()[0][0]
@@ -67,8 +65,8 @@ def _store(path: str, rows: list[tuple[str | None, ...]]) -> None:
     con.close()
 
 
-def by_datacompy(internal: str, external: str) -> dict[str, Any]:
-    """datacompy's comparison of two Polars frames; its rows are counted, and stored nowhere."""
+def by_datacompy(internal: str, external: str, store: str) -> dict[str, Any]:
+    """datacompy's comparison of two Polars frames, and its rows with a mismatch as Parquet."""
     import polars as pl
     from datacompy import PolarsCompare
 
@@ -81,10 +79,12 @@ def by_datacompy(internal: str, external: str) -> dict[str, Any]:
         df2_name="external",
     )
     one_sided = len(compare.df1_unq_rows) + len(compare.df2_unq_rows)
+    mismatches = compare.all_mismatch()
+    mismatches.write_parquet(store)
     return {
         "internal": len(compare.df1),
         "external": len(compare.df2),
-        "breaks": one_sided + len(compare.all_mismatch()),
+        "breaks": one_sided + len(mismatches),
         "matched": compare.count_matching_rows(),
     }
 

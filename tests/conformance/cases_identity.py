@@ -181,6 +181,13 @@ CASES = [
         on="symbol side quantity",
     ),
     Case(
+        "edge_15_many_equal_rows_have_one_order",
+        "order_id, side\n O1, buy\n O1, buy\n O1, buy\n O1, buy\n O1, buy",
+        "order_id, side\n O1, buy",
+        "AMBIGUOUS i1 i2 i3 i4 i5 e1",
+        on="order_id",
+    ),
+    Case(
         "edge_15_null_ids_take_part_in_later_passes_only",
         "trade_id, quantity\n , 1\n T2, 2",
         "trade_id, quantity\n , 1\n T2, 2",
@@ -229,6 +236,18 @@ CASES = [
         "trade_id, exec_type, supersedes\n T1, trade,\n T2, bust, T1\n T1, trade,",
         "trade_id\n T2",
         "single e1",
+    ),
+    Case(
+        "edge_16_a_bust_without_a_reference_is_no_trade_either",
+        "trade_id, exec_type\n T1, trade\n T2, bust",
+        "trade_id\n T1\n T2",
+        "matched 1 | single e2",
+    ),
+    Case(
+        "edge_16_a_bust_under_the_trade_s_own_id_removes_it",
+        "trade_id, exec_type\n T1, trade\n T1, bust\n T2, trade",
+        "trade_id\n T1\n T2",
+        "matched 1 | single e1",
     ),
     Case(
         "edge_16_both_legs_of_a_busted_self_trade_are_gone",

@@ -100,13 +100,15 @@ def _by_side(name: str) -> tuple[bool, str]:
 
 
 def assert_ordered(group: Group, layout: Plan) -> None:
-    """By side, role and canonical text; a DUPLICATE is one record and its copies, and in the
-    other groups no record is more than a candidate."""
+    """By side, role, canonical text and identity, so that equal rows without an id of their own
+    have one order (the first is what the break is called after). A DUPLICATE is one record and
+    its copies; in the other groups no record is more than a candidate."""
     order = [
         (
             list(Side).index(side),
             list(Role).index(role),
             dumps(plain_record(record.values, layout.records)),
+            dumps(plain_record(record.identity, layout.records)),
         )
         for side, role, record in group.records
     ]
@@ -115,7 +117,7 @@ def assert_ordered(group: Group, layout: Plan) -> None:
         roles = Counter(role for _, role, _ in group.records)
         assert roles == {Role.PRIMARY: 1, Role.DUPLICATE: len(group.records) - 1}
         assert group.records[0][1] is Role.PRIMARY
-        assert len({text for _, _, text in order}) == 1, f"copies differ: {group}"
+        assert len({text for _, _, text, _ in order}) == 1, f"copies differ: {group}"
     else:
         assert {role for _, role, _ in group.records} == {Role.CANDIDATE}
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from reference.matching import identities
 
 from tieout.core.lifecycle import OpenItem
 from tieout.core.model import Quarantined, Record, Side
@@ -205,13 +206,16 @@ def reading_of(
 def carried_items(side: Side, reading: Reading, table: Table) -> tuple[OpenItem, ...]:
     """Records of yesterday, as they are kept; what cannot be read is carried unreadable."""
     bound = reading.bind(table.header)
-    items = []
-    for row, cells in enumerate(table.rows, start=1):
-        values = bound.read(cells, place="yesterday", row=row)
-        unreadable = isinstance(values, Quarantined)
-        readable = values.values if isinstance(values, Quarantined) else values
-        identity = {name: readable[name] for name in bound.identity if name in readable}
-        items.append(OpenItem(side, Record(readable, identity), YESTERDAY, unreadable))
+    read = [bound.read(cells, place="yesterday", row=row) for row, cells in enumerate(table.rows)]
+    readable = [values for values in read if not isinstance(values, Quarantined)]
+    items = [
+        OpenItem(side, Record(values, identity), YESTERDAY)
+        for values, identity in zip(readable, identities(bound, readable), strict=True)
+    ]
+    for bad in read:
+        if isinstance(bad, Quarantined):
+            known = {name: bad.values[name] for name in bound.identity if name in bad.values}
+            items.append(OpenItem(side, Record(bad.values, known), YESTERDAY, unreadable=True))
     return tuple(items)
 
 

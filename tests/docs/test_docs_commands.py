@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 from docs.pages import ROOT, Block, Session, blocks, commands, fits, name_of, pages, steps
 
-SESSIONS = [page for page in pages() if "decisions" not in page.parts]
+RUN = ("console", "sh", "python")
+SESSIONS = [
+    page
+    for page in pages()
+    if any(block.language in RUN for block in blocks(page.read_text(encoding="utf-8")))
+]
 
 
 @pytest.mark.parametrize("page", SESSIONS, ids=name_of)

@@ -109,6 +109,8 @@ def without_superseded(items: list[Item]) -> list[Item]:
     removed: list[Item] = []
     for newer in items:
         target = newer.values.get("supersedes")
+        if target is None and newer.values.get("exec_type") == "bust":
+            target = newer.values.get("trade_id")
         if target is None:
             continue
         removed += [

@@ -19,6 +19,8 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
+import msgspec
+
 from tieout.core.model import Break, PlainRecord, Side, Value
 from tieout.core.money import plain
 from tieout.core.schema import ColumnType, RecordType
@@ -87,12 +89,19 @@ def plain_record(
     }
 
 
-_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_FAST: Final = msgspec.json.Encoder(order="sorted")
+_ANY_TEXT: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def dumps(value: Any) -> str:
-    """Canonical JSON: sorted keys, no spaces, UTF-8 text as it is."""
-    return _ENCODER.encode(value)
+    """Canonical JSON of texts, integers, booleans, null, lists and dicts with text keys.
+
+    Sorted keys, no spaces, UTF-8 text as it is.
+    """
+    try:
+        return _FAST.encode(value).decode()
+    except UnicodeEncodeError:  # a lone surrogate, which only the slower encoder passes through
+        return _ANY_TEXT.encode(value)
 
 
 def digest(*parts: str) -> str:

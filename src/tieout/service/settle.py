@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from tieout.core.canonical import RunDigest, content, moment, nanoseconds
 from tieout.core.lifecycle import Transition, merging, settle
-from tieout.core.model import RunStatus, Side
-from tieout.core.rows import BreakRow, Prior, RunIntent, RunRow
+from tieout.core.model import Break, RunStatus, Side, State
+from tieout.core.rows import BreakFilter, BreakRow, Prior, RunIntent, RunRow
 from tieout.core.tally import BreakCounts, Tally
 from tieout.ports import Clock, RunResult, Store, StoreView
 from tieout.service.judge import Judged
@@ -129,28 +129,37 @@ def dry_settle(
 ) -> tuple[RunRow, list[BreakRow]]:
     """The same answer, and the breaks that would be open, without writing anything."""
     settling = _Settling(intent, judged, clock, seconds)
-    rows: list[BreakRow] = []
     with store.view(intent.reconciliation) as view:
-        transitions = settling.transitions(view)
-        rows = [_dry_row(each, intent) for each in transitions if each.open]
+        steps = [each for each in settling.transitions(view) if each.open]
+    carried = {each.id for each in steps if each.brk is None}
+    unresolved = BreakFilter(
+        reconciliation=intent.reconciliation,
+        states=[state.value for state in State if state is not State.RESOLVED],
+    )
+    stored = {row.id: row for row in store.breaks(unresolved) if row.id in carried}
+    rows = [_dry_row(each, each.brk, intent, stored.get(each.id)) for each in steps]
     return settling.row(), rows
 
 
-def _dry_row(transition: Transition, intent: RunIntent) -> BreakRow:
-    brk = transition.brk
-    stored = content(brk) if brk is not None else json.loads(transition.content)
+def _dry_row(
+    step: Transition, brk: Break | None, intent: RunIntent, stored: BreakRow | None
+) -> BreakRow:
+    """The row that the step would leave; of a break that was not found again, the one there is."""
+    if brk is None:
+        assert stored is not None
+        return replace(stored, state=step.state.value)
     return BreakRow(
-        id=transition.id,
+        id=step.id,
         reconciliation=intent.reconciliation,
-        state=transition.state.value,
-        cause=brk.cause.value if brk is not None else "unknown",
-        doubt=brk.doubt if brk is not None else False,
-        content=stored,
-        value_amount=brk.value.amount if brk is not None and brk.value is not None else None,
-        value_currency=brk.value.currency if brk is not None and brk.value is not None else None,
-        first_seen=moment(transition.first_seen),
-        opened_at=moment(transition.opened_at),
+        state=step.state.value,
+        cause=brk.cause.value,
+        doubt=brk.doubt,
+        content=content(brk),
+        value_amount=brk.value.amount if brk.value is not None else None,
+        value_currency=brk.value.currency if brk.value is not None else None,
+        first_seen=moment(step.first_seen),
+        opened_at=moment(step.opened_at),
         cleared_at=None,
         run_id=intent.run_id,
-        business_date=transition.business_date,
+        business_date=step.business_date,
     )

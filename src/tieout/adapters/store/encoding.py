@@ -9,6 +9,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from tieout.core.canonical import jsonable
 from tieout.core.lifecycle import OpenItem
 from tieout.core.model import Quarantined, Record, Side, Value
@@ -18,9 +20,15 @@ from tieout.core.scan import Coverage, InputFile
 from tieout.core.tally import BreakCounts
 
 
+_FAST = msgspec.json.Encoder(order="sorted")
+
+
 def _text(value: Any) -> str:
-    # ASCII, so that text which no database takes (NUL, lone surrogates) is escaped.
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    """JSON that every database takes: a NUL or a lone surrogate is escaped in it."""
+    try:
+        return _FAST.encode(value).decode()
+    except UnicodeEncodeError:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def _value(value: Value) -> Any:

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date
 from hashlib import sha256
-from itertools import groupby, islice
-from typing import Any, Final, TypeAlias
+from itertools import chain, groupby, islice
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from sqlalchemy import (
     Column,
@@ -56,6 +56,9 @@ _SAME: Final = and_(
     _other.c.identity == open_items.c.identity,
 )
 
+IN_MEMORY: Final = 100_000
+"""Fewer items than this, at about 1 kB each, are sorted without the database."""
+
 _Group: TypeAlias = tuple[tuple[str, str], list[str]]
 """(side, identity) and its items, sorted."""
 
@@ -88,10 +91,9 @@ def replace(
 ) -> None:
     """Make `items` what is open at the end of `day`."""
     _undo(connection, reconciliation, day)
-    _stage(database, connection, items)
     changes = _changes(
         _grouped(pages(connection, _open_before(reconciliation, day), _KEY)),
-        _grouped(pages(connection, select(_staged), list(_staged.c))),
+        _grouped(_sorted(database, connection, items)),
     )
     rows = (
         (reconciliation, *key, day.isoformat(), ordinal, FOREVER, item)
@@ -101,7 +103,7 @@ def replace(
     while batch := list(islice(rows, PAGE)):
         database.insert(connection, open_items, batch, _INSERTED)
     _link(connection, reconciliation, day)
-    _staged.drop(connection)
+    _staged.drop(connection, checkfirst=True)
 
 
 _INSERTED: Final = (
@@ -129,10 +131,19 @@ def _undo(connection: Connection, reconciliation: str, day: date) -> None:
     connection.execute(delete(open_items).where(ours, of_day))
 
 
-def _stage(database: Database, connection: Connection, items: Iterable[OpenItem]) -> None:
-    _staged.create(connection)
+class _Staged(NamedTuple):
+    side: str
+    identity: str
+    item: str
+    n: int
+
+
+def _sorted(
+    database: Database, connection: Connection, items: Iterable[OpenItem]
+) -> Iterator[Any]:
+    """The items by side and identity; sorted by the database where they are many."""
     rows = (
-        (
+        _Staged(
             item.side.value,
             sha256(encoding.identity_text(item).encode()).hexdigest()[:32],
             encoding.item_text(item),
@@ -140,8 +151,14 @@ def _stage(database: Database, connection: Connection, items: Iterable[OpenItem]
         )
         for number, item in enumerate(items)
     )
-    while batch := list(islice(rows, PAGE)):
+    few = list(islice(rows, IN_MEMORY))
+    if len(few) < IN_MEMORY:
+        return iter(sorted(few))
+    _staged.create(connection)
+    every = chain(few, rows)
+    while batch := list(islice(every, PAGE)):
         database.insert(connection, _staged, batch)
+    return pages(connection, select(_staged), list(_staged.c))
 
 
 def _grouped(rows: Iterable[Any]) -> Iterator[_Group]:

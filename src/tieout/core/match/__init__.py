@@ -15,8 +15,9 @@ A. Identity, on each side by itself.
       an id are two records.
    2. `supersedes`: a record whose `supersedes` is not null removes every record of its side whose
       `trade_id` is that text and that agrees with it in account and venue where present (itself
-      never). Chains work: a removed record still removes. A record with exec_type `bust` then
-      leaves as well: a busted trade and its bust are both gone.
+      never). Chains work: a removed record still removes. A record with exec_type `bust` and
+      without `supersedes` is about its own `trade_id`. Every bust then leaves as well: a busted
+      trade and its bust are both gone.
    3. Records with one identity: if their contents (all present columns) are equal, the first goes
       on, and the identity gives one DUPLICATE group: the first as primary, the others as
       duplicates. If contents differ: those with the highest `version` (else, where no version

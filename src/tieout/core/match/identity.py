@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from tieout.core.canonical import derived_id, dumps, plain_record
@@ -36,19 +36,20 @@ def identify(rows: Iterable[Record], identity: Sequence[str], records: RecordTyp
     given together, for they are told apart by counting.
     """
     seen: Counter[str] = Counter()
-    id_column = records.id_column
+    id_column = records.id_column if records.id_column in identity else None
     identified = []
     for record in rows:
         if record.identity:
             identified.append(record)
             continue
-        own: dict[str, Value] = {name: record.values.get(name) for name in identity}
-        if id_column is not None and id_column in own and own[id_column] is None:
-            plain = plain_record(record.values, records)
+        values = record.values
+        own: dict[str, Value] = {name: values.get(name) for name in identity}
+        if id_column is not None and own[id_column] is None:
+            plain = plain_record(values, records)
             content = dumps(plain)
             own[id_column] = derived_id(plain, seen[content])
             seen[content] += 1
-        identified.append(replace(record, identity=own))
+        identified.append(Record(values, own, record.row, record.carried_from))
     return identified
 
 
@@ -86,23 +87,28 @@ def _without_superseded(rows: Sequence[Record]) -> list[Record]:
     """The rows that no other row replaces, busts and what they busted left out."""
     replaced: defaultdict[tuple[Value, ...], set[int]] = defaultdict(set)
     for record in rows:
-        if (target := record.values.get("supersedes")) is not None:
+        if (target := _target(record)) is not None:
             replaced[_named(record, target)].add(id(record))
     return [
         record
         for record in rows
-        if not _is_effective_bust(record)
+        if not _is_bust(record)
         and not replaced.get(_named(record, record.values.get("trade_id")), set()) - {id(record)}
     ]
 
 
+def _target(record: Record) -> Value:
+    """The trade that a record replaces or busts, if any."""
+    target = record.values.get("supersedes")
+    return record.values.get("trade_id") if target is None and _is_bust(record) else target
+
+
+def _is_bust(record: Record) -> bool:
+    return record.values.get("exec_type") == "bust"
+
+
 def _named(record: Record, trade_id: Value) -> tuple[Value, ...]:
     return (trade_id, record.values.get("account"), record.values.get("venue"))
-
-
-def _is_effective_bust(record: Record) -> bool:
-    values = record.values
-    return values.get("exec_type") == "bust" and values.get("supersedes") is not None
 
 
 def _latest(same: Sequence[Record]) -> list[Record]:
@@ -121,7 +127,9 @@ def _rank(record: Record, column: str) -> tuple[bool, Decimal]:
 
 
 def _content(record: Record, records: RecordType) -> str:
-    return dumps(plain_record(record.values, records))
+    """What makes two records equal: a column that is absent is like one that is empty."""
+    present = {name: value for name, value in record.values.items() if value is not None}
+    return dumps(plain_record(present, records))
 
 
 def _place(record: Record) -> tuple[bool, int]:

@@ -158,7 +158,9 @@ class _Match:
 
     def _try(self) -> Joined | None:
         """The join on the assumption that nothing is special; None where something is."""
-        if any(side.task.carried or "supersedes" in side.staged.columns for side in self._sides):
+        if any(side.task.carried for side in self._sides):
+            return None
+        if any(residue.replaces_any(self._con, side.staged) for side in self._sides):
             return None
         if any(self._searches_identities(side.staged) for side in self._sides):
             return None
@@ -274,21 +276,23 @@ class _Match:
             right = records(
                 external.staged.columns, columns(struct, "external_", external.staged.columns)
             )
-            pairs = []
-            for ours, theirs in zip(left, right, strict=True):
-                if ours is None and theirs is not None:
-                    external.loose.append(theirs)
-                elif theirs is None and ours is not None:
-                    internal.loose.append(ours)
-                elif ours is not None and theirs is not None:
-                    pairs.append(
-                        Pair(self._identified(ours, internal), self._identified(theirs, external))
-                    )
+            ours, theirs = [], []
+            for one, other in zip(left, right, strict=True):
+                if one is not None and other is not None:
+                    ours.append(one)
+                    theirs.append(other)
+                elif other is not None:
+                    external.loose.append(other)
+                elif one is not None:
+                    internal.loose.append(one)
+            pairs = list(
+                map(Pair, self._identified(ours, internal), self._identified(theirs, external))
+            )
             yield from checks.look_up(self._con, self._checks, self._plan, pairs)
         yield from self._matched_in_memory()
 
-    def _identified(self, record: Record, side: _SideState) -> Record:
-        return identify([record], side.staged.bound.identity, self._plan.records)[0]
+    def _identified(self, records: list[Record], side: _SideState) -> list[Record]:
+        return identify(records, side.staged.bound.identity, self._plan.records)
 
     def _matched_in_memory(self) -> Iterator[Candidate]:
         loose, blocked = {}, {}

@@ -79,17 +79,37 @@ def add_repeated_identities(con: duckdb.DuckDBPyConnection, step: Step, staged: 
 
 
 def add_superseded(con: duckdb.DuckDBPyConnection, step: Step, staged: Staged) -> None:
-    """Make the keys of records that replace others, and of those replaced, careful ones."""
-    if "supersedes" not in staged.columns:
+    """Make the keys of records that replace or bust others, and of those others, careful ones."""
+    present = staged.columns
+    tests, targets = [], []
+    if "supersedes" in present:
+        tests.append("supersedes IS NOT NULL")
+        targets.append("supersedes")
+    if "exec_type" in present:
+        tests.append("exec_type = 'bust'")
+        targets += ["trade_id"] if "trade_id" in present else []
+    if not tests:
         return
     keys = ", ".join(name(each) for each in step.on)
     side = side_sql(staged)
-    con.execute(f"INSERT INTO {_CAREFUL} SELECT {keys} FROM ({side}) WHERE supersedes IS NOT NULL")
-    if "trade_id" in staged.columns:
+    acting = f"SELECT * FROM ({side}) WHERE {' OR '.join(tests)}"
+    con.execute(f"INSERT INTO {_CAREFUL} SELECT {keys} FROM ({acting})")
+    if "trade_id" in present and targets:
+        target = f"coalesce({', '.join(targets)})"
         con.execute(
             f"INSERT INTO {_CAREFUL} SELECT {keys} FROM ({side}) WHERE trade_id IN"
-            f" (SELECT supersedes FROM ({side}) WHERE supersedes IS NOT NULL)"
+            f" (SELECT {target} FROM ({acting}) WHERE {target} IS NOT NULL)"
         )
+
+
+def replaces_any(con: duckdb.DuckDBPyConnection, staged: Staged) -> bool:
+    """Whether a record of a side replaces or busts another one."""
+    tests = ["supersedes IS NOT NULL"] if "supersedes" in staged.columns else []
+    tests += ["exec_type = 'bust'"] if "exec_type" in staged.columns else []
+    if not tests:
+        return False
+    rows = f"SELECT 1 FROM {staged.relation} WHERE {' OR '.join(tests)} LIMIT 1"
+    return con.execute(rows).fetchone() is not None
 
 
 def take_out(con: duckdb.DuckDBPyConnection, step: Step, staged: Staged) -> list[Record]:

@@ -1,0 +1,442 @@
+"""`tieout run` as scripts see it: objects, files, exit codes, streams, and the dry run."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from integration.world import World, cli
+
+from tieout import cli as program
+
+CONFIG = """
+version: 1
+store: sqlite:///store.db
+reporting_currency: USD
+sources:
+  book: {type: file, path: book.csv, timezone: UTC}
+  broker: {type: file, path: broker.csv, timezone: UTC}
+  same: {type: file, path: book.csv, timezone: UTC}
+  gone: {type: file, path: gone.csv, timezone: UTC}
+  short: {type: file, path: broker.csv, timezone: UTC, expect: {rows: 99}}
+reconciliations:
+  bad: {records: trades, internal: book, external: broker, match: [{on: [trade_id]}]}
+  good: {records: trades, internal: book, external: same, match: [{on: [trade_id]}]}
+  failed: {records: trades, internal: book, external: gone, match: [{on: [trade_id]}]}
+  incomplete: {records: trades, internal: book, external: short, match: [{on: [trade_id]}]}
+"""
+INTERNAL = """trade_id,symbol,quantity,price,price_currency,timestamp
+T1,AAPL,100,10,USD,2026-03-02T09:00:00Z
+T2,AAPL,100,10,USD,2026-03-02T09:00:00Z
+T3,MSFT,1.50,400.5,USD,2026-03-02T09:00:00.123456789Z
+"""
+EXTERNAL = """trade_id,symbol,quantity,price,price_currency,timestamp
+T1,AAPL,100,10,USD,2026-03-02T09:00:00Z
+T2,AAPL,97,10,USD,2026-03-02T09:00:00Z
+"""
+AS_OF = ("--as-of", "2026-03-02T18:00:00Z")
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "tieout.yaml").write_text(CONFIG)
+    (tmp_path / "book.csv").write_text(INTERNAL)
+    (tmp_path / "broker.csv").write_text(EXTERNAL)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def code(*arguments: str) -> int:
+    """Run in this process; the exit code."""
+    with pytest.raises(SystemExit) as done:
+        program.main([*arguments])
+    assert isinstance(done.value.code, int)
+    return done.value.code
+
+
+def objects(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
+    code("run", "tieout.yaml", *arguments, "--format", "json", *AS_OF)
+    found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def types(value: Any) -> Any:
+    """The shape of a JSON value."""
+    if isinstance(value, Mapping):
+        return {key: types(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [types(each) for each in value]
+    return type(value).__name__
+
+
+SIDE = {"rows": "int", "quarantined": "int", "complete": "bool", "watermark": "str"}
+COUNTED = ("open", "new", "carried", "changed", "reopened", "cleared", "suppressed")
+RUN = {
+    "reconciliation": "str",
+    "run_id": "str",
+    "status": "str",
+    "as_of": "str",
+    "business_date": "str",
+    "internal": SIDE,
+    "external": SIDE,
+    **dict.fromkeys(("matched", "within_tolerance", "expected", "unknown", "after_cut"), "int"),
+    "match_rate": {"count": "str"},
+    "breaks": {
+        **dict.fromkeys(COUNTED, "int"),
+        "by_kind": {"MISSING_EXTERNAL": "int", "QUANTITY": "int"},
+        "by_severity": {"high": "int", "medium": "int"},
+    },
+    "digest": "str",
+    "seconds": "float",
+}
+
+
+def test_json_is_exactly_the_documented_object(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run,) = objects(capsys, "bad")
+    assert types(run) == RUN
+    assert list(run) == list(RUN)
+    seen = {key: run[key] for key in RUN if key not in ("run_id", "digest", "seconds")}
+    assert seen == {
+        "reconciliation": "bad",
+        "status": "breaks",
+        "as_of": "2026-03-02T18:00:00Z",
+        "business_date": "2026-03-02",
+        "internal": {
+            "rows": 3,
+            "quarantined": 0,
+            "complete": True,
+            "watermark": "2026-03-02T09:00:00.123456789Z",
+        },
+        "external": {
+            "rows": 2,
+            "quarantined": 0,
+            "complete": True,
+            "watermark": "2026-03-02T09:00:00.000000000Z",
+        },
+        "matched": 1,
+        "within_tolerance": 0,
+        "expected": 0,
+        "unknown": 0,
+        "after_cut": 0,
+        "match_rate": {"count": "0.333333333333"},
+        "breaks": {
+            "open": 2,
+            "new": 2,
+            "carried": 0,
+            "changed": 0,
+            "reopened": 0,
+            "cleared": 0,
+            "suppressed": 0,
+            "by_kind": {"MISSING_EXTERNAL": 1, "QUANTITY": 1},
+            "by_severity": {"medium": 1, "high": 1},
+        },
+    }
+
+
+def test_json_has_one_object_a_reconciliation_and_null_for_a_failed_side(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = {run["reconciliation"]: run for run in objects(capsys)}
+    assert list(runs) == ["bad", "good", "failed", "incomplete"]
+    assert {name: run["status"] for name, run in runs.items()} == {
+        "bad": "breaks",
+        "good": "clean",
+        "failed": "failed",
+        "incomplete": "incomplete",
+    }
+    assert runs["failed"]["external"] is None
+    assert runs["failed"]["internal"]["rows"] == 3
+    assert runs["failed"]["digest"] is None
+    assert runs["incomplete"]["external"]["complete"] is False
+
+
+def test_a_failed_run_says_that_its_breaks_are_still_open(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    objects(capsys, "bad")
+    (work / "broker.csv").unlink()
+    (run,) = objects(capsys, "bad", "--breaks", "b.ndjson")
+    assert run["status"] == "failed"
+    assert (run["breaks"]["open"], run["breaks"]["carried"]) == (2, 2)
+    assert run["breaks"]["by_kind"] == {"MISSING_EXTERNAL": 1, "QUANTITY": 1}
+    assert len((work / "b.ndjson").read_text().splitlines()) == 2
+
+
+BREAK = {
+    "id": "str",
+    "reconciliation": "str",
+    "kind": "str",
+    "severity": "str",
+    "cause": "str",
+    "state": "str",
+    "doubt": "bool",
+    "key": {"symbol": "str", "trade_id": "str"},
+    "internal": dict.fromkeys(
+        ("symbol", "trade_id", "quantity", "price", "price_currency", "timestamp"), "str"
+    ),
+}
+
+
+def test_breaks_as_ndjson(work: Path) -> None:
+    assert code("run", "tieout.yaml", "bad", "--breaks", "out.ndjson", *AS_OF) == 1
+    rows = [json.loads(line) for line in (work / "out.ndjson").read_text().splitlines()]
+    assert [row["id"] for row in rows] == sorted(row["id"] for row in rows)
+    by_kind = {row["kind"]: row for row in rows}
+    quantity = by_kind["QUANTITY"]
+    record = dict(BREAK["internal"])  # type: ignore[call-overload]
+    assert types(quantity) == {
+        **BREAK,
+        "external": record,
+        "records": [{"side": "str", "role": "str", "record": record}] * 2,
+        "differences": [
+            {"field": "str", "internal": "str", "external": "str", "difference": "str"}
+        ],
+        "value": {"amount": "str", "currency": "str"},
+        "first_seen": "str",
+        "opened_at": "str",
+        "age_seconds": "int",
+        "run_id": "str",
+    }
+    assert quantity["differences"] == [
+        {"field": "quantity", "internal": "100", "external": "97", "difference": "3"}
+    ]
+    assert quantity["value"] == {"amount": "30", "currency": "USD"}
+    assert (quantity["state"], quantity["cause"], quantity["age_seconds"]) == ("open", "unknown", 0)
+    missing = by_kind["MISSING_EXTERNAL"]
+    assert set(missing) == set(quantity)
+    assert missing["external"] is None
+    assert missing["key"] == {"symbol": "MSFT", "trade_id": "T3"}
+    assert missing["internal"]["quantity"] == "1.5"
+    assert missing["internal"]["timestamp"] == "2026-03-02T09:00:00.123456789Z"
+    assert missing["value"] == {"amount": "600.75", "currency": "USD"}
+
+
+def test_breaks_as_csv_and_parquet_have_the_same_rows_as_ndjson(work: Path) -> None:
+    for suffix in ("ndjson", "csv", "parquet"):
+        code("run", "tieout.yaml", "bad", "--breaks", f"out.{suffix}", *AS_OF)
+    rows = [json.loads(line) for line in (work / "out.ndjson").read_text().splitlines()]
+    table = pq.read_table(work / "out.parquet")
+    with (work / "out.csv").open(encoding="utf-8-sig", newline="") as stream:
+        written = list(csv.DictReader(stream))
+    for name in ("id", "kind", "severity", "state", "reconciliation"):
+        assert [row[name] for row in written] == [row[name] for row in rows]
+        assert table.column(name).to_pylist() == [row[name] for row in rows]
+    amounts = [Decimal(row["value"]["amount"]) for row in rows]
+    assert [Decimal(row["value.amount"]) for row in written] == amounts
+    assert [row["internal.quantity"] for row in written] == [
+        row["internal"]["quantity"] for row in rows
+    ]
+    assert [json.loads(row["differences"] or "[]") for row in written] == [
+        row["differences"] for row in rows
+    ]
+    assert [Decimal(each) for each in table.column("value_amount").to_pylist()] == amounts
+    assert set(table.column_names) - {"value_amount", "value_currency"} == set(rows[0]) - {"value"}
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["good"], 0),
+        (["bad"], 1),
+        (["failed"], 2),
+        (["incomplete"], 3),
+        (["good", "bad"], 1),
+        (["bad", "incomplete"], 3),
+        (["bad", "incomplete", "failed"], 2),
+        (["failed", "incomplete", "bad", "good"], 2),
+    ],
+)
+def test_exit_codes_and_their_precedence(work: Path, names: list[str], expected: int) -> None:
+    assert code("run", "tieout.yaml", *names, *AS_OF) == expected
+
+
+@pytest.mark.parametrize(
+    ("threshold", "expected"),
+    [("critical", 0), ("high", 1), ("medium", 1), ("low", 1), ("info", 1), ("any", 1)],
+)
+def test_fail_on_each_severity(work: Path, threshold: str, expected: int) -> None:
+    """The worst break is high (a missing trade)."""
+    assert code("run", "tieout.yaml", "bad", "--fail-on", threshold, *AS_OF) == expected
+
+
+@pytest.mark.parametrize(("threshold", "expected"), [("low", 0), ("info", 1), ("any", 1)])
+def test_fail_on_any_counts_informative_breaks_too(
+    work: Path, threshold: str, expected: int
+) -> None:
+    first = INTERNAL.splitlines(keepends=True)
+    (work / "book.csv").write_text("".join([*first, first[1]]))
+    (work / "broker.csv").write_text(INTERNAL)
+    assert code("run", "tieout.yaml", "bad", "--fail-on", threshold, *AS_OF) == expected
+
+
+def test_carried_breaks_fail_a_run_as_new_ones_do(work: Path) -> None:
+    assert [code("run", "tieout.yaml", "bad", *AS_OF) for _ in range(2)] == [1, 1]
+
+
+def snapshot(work: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in work.iterdir() if path.is_file()}
+
+
+def test_a_dry_run_creates_nothing(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = snapshot(work)
+    (run,) = objects(capsys, "bad", "--dry-run")
+    assert (run["status"], run["breaks"]["new"]) == ("breaks", 2)
+    assert snapshot(work) == before
+
+
+def test_a_dry_run_leaves_an_existing_store_as_it_was(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    objects(capsys, "bad")
+    before = snapshot(work)
+    assert "store.db" in before
+    (work / "broker.csv").write_text(EXTERNAL.replace("97", "100"))
+    before = snapshot(work)
+    (run,) = objects(capsys, "bad", "--dry-run")
+    assert (run["breaks"]["cleared"], run["breaks"]["carried"]) == (1, 1)
+    assert snapshot(work) == before
+    (run,) = objects(capsys, "bad", "--dry-run", "--business-date", "2026-02-02")
+    (run,) = objects(capsys, "failed", "--dry-run")
+    assert run["status"] == "failed"
+    assert snapshot(work) == before
+
+
+@pytest.mark.parametrize("options", ["allow_empty: true", "allow_empty: true, expect: {rows: 9}"])
+def test_a_dry_run_answers_as_the_run_that_follows(work: Path, options: str) -> None:
+    """The same counts, digest, and breaks: also of those that are only carried."""
+    world = World(work)
+    world.internal = world.external = "allow_empty: true"
+    world.run("trade_id, price_currency\n T1, USD\n T2, USD\n T9, USD", "trade_id\n T1")
+    world.external = options
+    tomorrow = ("trade_id, price_currency\n T2, USD\n T3, USD", "trade_id")
+    dry = world.run(*tomorrow, day="2026-03-03", dry_run=True)
+    real = world.run(*tomorrow, day="2026-03-03")
+    assert dry.row.breaks == real.row.breaks
+    assert dry.row.counts == real.row.counts
+    assert dry.row.digest == real.row.digest
+    assert dry.shown == real.shown
+    for id_, row in real.breaks.items():
+        other = dry.breaks[id_]
+        assert (other.value_amount, other.value_currency, other.first_seen) == (
+            row.value_amount,
+            row.value_currency,
+            row.first_seen,
+        )
+
+
+def test_in_a_process_of_its_own_data_is_on_stdout_and_the_rest_on_stderr(work: Path) -> None:
+    done = cli(work, "run", "tieout.yaml", "bad", "--format", "json", "--breaks", "b.csv", code=1)
+    assert done.json[0]["reconciliation"] == "bad"
+    assert "wrote the open breaks to b.csv" in done.err
+    done = cli(work, "run", "tieout.yaml", "--quiet", code=2)
+    assert done.err == ""
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "frame"])
+def test_stderr_is_empty_when_quiet_also_when_the_interpreter_ends(work: Path, form: str) -> None:
+    """With every extra imported: DuckDB counts its objects when it is unloaded."""
+    import subprocess
+    import sys
+
+    from integration.world import environment
+
+    if form == "parquet":
+        for name in ("book", "broker"):
+            with (work / f"{name}.csv").open(encoding="utf-8") as stream:
+                rows = list(csv.DictReader(stream))
+            pq.write_table(pa.Table.from_pylist(rows), work / f"{name}.parquet")
+        config = work / "tieout.yaml"
+        config.write_text(CONFIG.replace(".csv", ".parquet"))
+    run = (
+        "from tieout.cli import main; main(['run', 'tieout.yaml', 'bad', '--quiet'])"
+        if form != "frame"
+        else "import tieout\n"
+        "table = pandas.DataFrame({'trade_id': ['T1'], 'symbol': ['A'], 'quantity': [1],"
+        " 'price': [2], 'timestamp': ['2026-03-02T09:00:00Z']})\n"
+        "rules = {'records': 'trades', 'match': [{'on': ['trade_id']}],"
+        " 'compare': {'price': {'relative': '1%'}}}\n"
+        "tieout.reconcile(table, polars.from_pandas(table), rules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", f"import numpy, pandas, polars, psycopg, holidays\n{run}"],
+        cwd=work,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == (0 if form == "frame" else 1)
+    assert done.stderr == ""
+
+
+def test_what_narwhals_keeps_of_duckdb_is_released_before_the_end(tmp_path: Path) -> None:
+    """The trap itself; without the hook this prints a report of leaked instances."""
+    import subprocess
+    import sys
+
+    from integration.world import environment
+
+    script = (
+        "import sys, numpy, duckdb, narwhals\n"
+        "if len(sys.argv) > 1: import tieout.adapters.engines.duckdb\n"
+        "relation = duckdb.sql('SELECT 1::DECIMAL(38,18) AS a')\n"
+        "narwhals.from_native(relation).with_columns(b=narwhals.col('a') * 2).to_native()\n"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", script, *more],
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stderr
+        for more in ([], ["hooked"])
+    ]
+    assert "leaked" in said[0], "the trap is gone: so may the hook go"
+    assert said[1] == ""
+
+
+def test_environment_variables_do_not_leak_into_the_answer(work: Path) -> None:
+    """Another time zone and locale of the machine: the same digest."""
+    import subprocess
+
+    from integration.world import command, environment
+
+    digests = set()
+    for more in ({"TZ": "UTC"}, {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "COLUMNS": "20"}):
+        done = subprocess.run(
+            command("run", "tieout.yaml", "bad", "--format", "json", *AS_OF),
+            cwd=work,
+            env=environment() | more,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        digests.add((json.loads(done.stdout)[0]["digest"], json.loads(done.stdout)[0]["as_of"]))
+    assert len(digests) == 1
+
+
+def test_no_temporary_files_are_left_behind(work: Path, tmp_path_factory: Any) -> None:
+    import subprocess
+
+    from integration.world import command, environment
+
+    temporary = tmp_path_factory.mktemp("tmp")
+    subprocess.run(
+        command("run", "tieout.yaml", "--quiet", *AS_OF),
+        cwd=work,
+        env=environment() | {"TMPDIR": os.fspath(temporary)},
+        capture_output=True,
+        check=False,
+    )
+    assert list(temporary.iterdir()) == []
