@@ -580,11 +580,11 @@ trades     timestamp=0s   60   +60s          expected
 trades     timestamp=0s   60   +60.000000001s missing
 trades     timestamp=+5s  0    +0s           expected
 trades     -              0    +0s           missing
-trades     -              60   +100s         expected
+trades     -              60   +100s         missing
 orders     created_at=0s  60   +60s          expected
 orders     created_at=0s  60   +61s          missing
 orders     -              0    +0s           missing
-orders     -              60   +0s           expected
+orders     -              60   +0s           missing
 positions  as_of=0s       60   +0s           missing
 balances   as_of=0s       60   +0s           missing
 """

@@ -14,7 +14,6 @@ from docs.pages import ROOT
 from tieout.cli.app import app
 from tieout.config import words
 from tieout.core.compare import kind_of
-from tieout.core.money import plain
 from tieout.core.rules import Preset, SeverityRules
 from tieout.core.schema import RECORD_TYPES, RecordType
 from tieout.core.severity import preset_tolerances

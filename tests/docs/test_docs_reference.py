@@ -141,7 +141,9 @@ def fields(heading: str) -> dict[str, str]:
     return found
 
 
-def walk(value: dict[str, Any], known: dict[str, str], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def walk(
+    value: dict[str, Any], known: dict[str, str], prefix: str = ""
+) -> Iterator[tuple[str, Any]]:
     for name, each in value.items():
         path = f"{prefix}{name}"
         yield path, each
@@ -163,7 +165,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[dict[str
     for block in files.values():
         session.put(block)
     day = "--business-date 2026-11-18 --as-of 2026-11-18T21:15:00Z"
-    runs = json.loads(session.run(f"tieout run -q tieout.yaml {day} --format json --breaks b.ndjson"))
+    runs = json.loads(
+        session.run(f"tieout run -q tieout.yaml {day} --format json --breaks b.ndjson")
+    )
     shown = json.loads(session.run(f"tieout runs show {runs[0]['run_id']} --format json"))
     lines = (session.work / "b.ndjson").read_text(encoding="utf-8").splitlines()
     breaks = [json.loads(line) for line in lines]

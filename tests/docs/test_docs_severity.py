@@ -46,6 +46,7 @@ UNSHOWN: dict[str, dict[str, str]] = {
     },
 }
 WHOLE = {"trades": "quantity", "positions": "quantity", "balances": "total"}
+NOTHING = "\N{EN DASH}"
 ID = {"trades": "trade_id", "orders": "order_id"}
 
 EXAMPLES = {
@@ -84,7 +85,7 @@ def record(
 ) -> dict[str, str | None] | None:
     """One side of an example: what is not shown, and the field that is; the account tells it."""
     field, _, currency = example["field"].partition(" ")
-    shown: str | None = None if example[side] == "–" else example[side]
+    shown: str | None = None if example[side] == NOTHING else example[side]
     if field == "record" and shown is None:
         return None
     row: dict[str, str | None] = {**UNSHOWN[records], "account": str(number)}

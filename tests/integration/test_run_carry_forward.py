@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from integration.world import D1, D2, D3, D4, World
 
 from tieout.errors import UsageError
-from integration.world import D1, D2, D3, D4, World
 
 NONE = "trade_id"
 ONE = """

@@ -102,9 +102,7 @@ SUPERSEDING = "trade_id, supersedes, quantity"
 
 
 def test_edge_16_a_correction_supersedes_in_the_same_file(world: World) -> None:
-    ran = world.run(
-        f"{SUPERSEDING}\n T01, , 5\n T02, T01, 6", "trade_id, quantity\n T02, 6"
-    )
+    ran = world.run(f"{SUPERSEDING}\n T01, , 5\n T02, T01, 6", "trade_id, quantity\n T02, 6")
     assert (ran.shown, ran.counts) == ([], "1 matched")
 
 
@@ -150,9 +148,7 @@ def test_edge_20_an_amendment_of_the_same_day_reopens(world: World) -> None:
 
 def test_edge_22_two_equal_candidates_are_ambiguous(world: World) -> None:
     world.rules = "match: [{on: [symbol, quantity]}]"
-    ran = world.run(
-        "trade_id, quantity\n T1, 1\n T2, 1", "trade_id, quantity\n X1, 1\n X2, 1"
-    )
+    ran = world.run("trade_id, quantity\n T1, 1\n T2, 1", "trade_id, quantity\n X1, 1\n X2, 1")
     assert (ran.shown, ran.row.counts.matched) == (["AMBIGUOUS T1"], 0)
     assert len(ran.of("T1").content["records"]) == 4
 

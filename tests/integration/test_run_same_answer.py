@@ -62,9 +62,7 @@ def objects(table: Cells) -> list[dict[str, object]]:
 
 
 def arrow(table: Cells) -> pa.Table:
-    types = [
-        (name, pa.decimal128(38, 18) if name in NUMBERS else pa.string()) for name in table[0]
-    ]
+    types = [(name, pa.decimal128(38, 18) if name in NUMBERS else pa.string()) for name in table[0]]
     typed = pa.Table.from_pylist(objects(table), schema=pa.schema(types))
     at = typed.column_names.index("timestamp")
     times = pa.compute.strptime(typed["timestamp"], "%Y-%m-%dT%H:%M:%SZ", "ns")
@@ -194,7 +192,9 @@ def test_a_source_of_each_kind_with_one_description_gives_the_same_digest(
     tmp_path: Path, plain: Ran
 ) -> None:
     """The digest is of the answer and the rules: not of files, times or runs."""
-    digests = {run_as(tmp_path, way).row.digest for way in (as_gzip, as_parquet, as_json, as_sqlite)}
+    digests = {
+        run_as(tmp_path, way).row.digest for way in (as_gzip, as_parquet, as_json, as_sqlite)
+    }
     assert digests == {plain.row.digest}
 
 

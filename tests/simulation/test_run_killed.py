@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, select
 
 from tieout.adapters.store import tables
 
-ROWS = 30_000
+ROWS = 5_000
 CONFIG = """
 version: 1
 store: "{store}"
@@ -42,9 +42,7 @@ def write_day(folder: Path, day: int, first: int) -> None:
     )
     (folder / f"broker-0{day}.csv").write_text(
         header
-        + "".join(
-            f"T{n},AAPL,{n % 7 + 1 + (n % 3 == 0)},10,{time_}" for n in numbers if n % 10
-        )
+        + "".join(f"T{n},AAPL,{n % 7 + 1 + (n % 3 == 0)},10,{time_}" for n in numbers if n % 10)
     )
 
 
@@ -55,8 +53,12 @@ def arguments(day: int) -> list[str]:
 
 def run(folder: Path, day: int) -> None:
     done = subprocess.run(
-        command(*arguments(day), "--quiet"), cwd=folder, env=environment(), capture_output=True,
-        text=True, check=False,
+        command(*arguments(day), "--quiet"),
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 1, (done.stdout, done.stderr)
 
@@ -68,9 +70,12 @@ def dump(url: str, *, runs: bool) -> Dump:
         with engine.connect() as connection:
             return {
                 table.name: sorted(
-                    (tuple(row) for row in connection.execute(
-                        select(*(c for c in table.c if runs or c.name not in ("run", "seq")))
-                    )),
+                    (
+                        tuple(row)
+                        for row in connection.execute(
+                            select(*(c for c in table.c if runs or c.name not in ("run", "seq")))
+                        )
+                    ),
                     key=repr,
                 )
                 for table in KEPT
@@ -155,8 +160,11 @@ def test_killed_at_random_moments_the_result_is_whole_or_not_there(stage: Stage)
     for _ in range(15):
         stage.restore()
         process = subprocess.Popen(
-            command(*arguments(3)), cwd=stage.folder, env=environment(),
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            command(*arguments(3)),
+            cwd=stage.folder,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         try:
             process.wait(timeout=chance.uniform(0.1, stage.seconds * 1.05))
@@ -172,13 +180,20 @@ POINTS = {
     "before the intent": ("tieout.adapters.store.store:SqlStore.begin", 0, "before", "not begun"),
     "after the intent": ("tieout.adapters.store.store:SqlStore.begin", 0, "after", "nothing"),
     "matching": ("tieout.adapters.engines.duckdb.engine:join", 0, "before", "nothing"),
-    "deciding": ("tieout.service.judge:decide", 5_000, "before", "nothing"),
+    "deciding": ("tieout.service.judge:decide", 1_000, "before", "nothing"),
     "writing the first break": (
-        "tieout.adapters.store.breaks:BreakWriter.add", 0, "before", "nothing"),
+        "tieout.adapters.store.breaks:BreakWriter.add",
+        0,
+        "before",
+        "nothing",
+    ),
     "writing a later break": (
-        "tieout.adapters.store.breaks:BreakWriter.add", 9_000, "after", "nothing"),
-    "all breaks written": (
-        "tieout.adapters.store.breaks:BreakWriter.flush", 0, "after", "nothing"),
+        "tieout.adapters.store.breaks:BreakWriter.add",
+        1_500,
+        "after",
+        "nothing",
+    ),
+    "all breaks written": ("tieout.adapters.store.breaks:BreakWriter.flush", 0, "after", "nothing"),
     "open items written": ("tieout.adapters.store.open_items:replace", 0, "after", "nothing"),
     "run row written": ("tieout.adapters.store.store:_end", 0, "after", "nothing"),
     "committed": ("tieout.adapters.store.store:SqlStore.commit", 0, "after", "whole"),
@@ -215,7 +230,10 @@ def test_killed_at_each_step_the_result_is_whole_or_not_there(stage: Stage, poin
     stage.restore()
     done = subprocess.run(
         [sys.executable, "-c", DRIVER, place, str(count), when, *arguments(3)],
-        cwd=stage.folder, env=environment(), capture_output=True, check=False,
+        cwd=stage.folder,
+        env=environment(),
+        capture_output=True,
+        check=False,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert stage.check() == expected
@@ -239,7 +257,10 @@ def test_a_kill_leaves_a_postgresql_store_as_it_was(stage: Stage, postgres_url: 
             place, count, when, _ = POINTS[point]
             done = subprocess.run(
                 [sys.executable, "-c", DRIVER, place, str(count), when, *arguments(3)],
-                cwd=stage.folder, env=environment(), capture_output=True, check=False,
+                cwd=stage.folder,
+                env=environment(),
+                capture_output=True,
+                check=False,
             )
             assert done.returncode == -signal.SIGKILL, done.stderr
             assert dump(postgres_url, runs=True) == before

@@ -20,9 +20,10 @@ Singles
      not cover it. Only a covered side can lack a record.
   7. A position or balance of zero equals nothing at all: Flat.
   8. A record is MISSING on the other side once as_of is after its deadline, and Expected until
-     then. The deadline runs from the record's clock, else from as_of; without a deadline there
-     is no waiting, except that an event later than or at as_of is still Expected. A snapshot of
-     now (its clock is `as_of`) was never in flight, so it waits for nothing.
+     then. The deadline runs from the record's clock, else from the start (UTC) of the business
+     date that it came with: from as_of it would never pass. Without a deadline there is no
+     waiting, except that an event later than or at as_of is still Expected. A snapshot of now
+     (its clock is `as_of`) was never in flight, so it waits for nothing.
   9. A MISSING break is in doubt if its side has quarantined rows of which the key is unreadable.
 Breaks
   10. The id is that of the anchor record's identity: the internal primary record, else the
@@ -35,11 +36,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, time
 from functools import cached_property
 from typing import Final
+from zoneinfo import ZoneInfo
 
-from tieout.core.calendars import deadline_moment
-from tieout.core.canonical import Layout, break_id, dumps, layout, plain_record
+from tieout.core.calendars import deadline_moment, moment_of
+from tieout.core.canonical import Layout, break_id, dumps, layout, moment, plain_record
 from tieout.core.checks import FailedCheck, failed_checks
 from tieout.core.compare import Compared, difference, finding, kind_of, tolerance_text, within
 from tieout.core.match.plan import Plan
@@ -70,6 +73,8 @@ from tieout.core.schema import PNL, RecordType
 from tieout.core.severity import Finding, grade
 from tieout.core.valuation import Instrument, Prices, Valuation
 
+UTC: Final = ZoneInfo("UTC")
+
 _RANK: Final = {kind: rank for rank, kind in enumerate(Kind)}
 _SIDE_RANK: Final = {side: rank for rank, side in enumerate(Side)}
 _ROLE_RANK: Final = {role: rank for rank, role in enumerate(Role)}
@@ -98,6 +103,7 @@ class Bench:
 
     Attributes:
         as_of: UTC nanoseconds.
+        business_date: the run's; that of `as_of` in UTC where it is not given.
         check_records: by index in `Rules.checks`, the contract of a check's rows, where the
             source has extra columns.
     """
@@ -111,6 +117,7 @@ class Bench:
     instruments: Mapping[str, Instrument] = field(default_factory=dict)
     prices: Prices = field(default_factory=Prices)
     check_records: Mapping[int, RecordType] = field(default_factory=dict)
+    business_date: date | None = None
 
     @cached_property
     def records(self) -> RecordType:
@@ -215,11 +222,14 @@ def past_deadline(record: Record, bench: Bench) -> bool:
     if clock == "as_of":
         return True
     since = record.values.get(clock) if clock is not None else None
+    if not isinstance(since, int):
+        if deadline == Duration(0):
+            return True
+        day = record.carried_from or bench.business_date or moment(bench.as_of).date()
+        since = moment_of(day, time(), UTC)
     if isinstance(deadline, Duration):
-        if not isinstance(since, int):
-            return deadline.nanoseconds == 0
         return bench.as_of > since + deadline.nanoseconds
-    return bench.as_of > deadline_moment(since if isinstance(since, int) else bench.as_of, deadline)
+    return bench.as_of > deadline_moment(since, deadline)
 
 
 def _decide_group(group: Group, bench: Bench) -> Break:

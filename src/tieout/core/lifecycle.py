@@ -149,6 +149,8 @@ class Evidence:
         business_date: the run's.
         everything: both sides repeat their whole history.
         snapshot: the records are snapshots: the newest complete one decides about every key.
+        unresolved: known breaks of which a record is there and can not be judged: it is
+            unreadable, after the cut, or its partner is expected or unknown.
         evaluated: ids of known breaks whose records took part in this run (they were carried
             into it, or came again).
     """
@@ -158,10 +160,11 @@ class Evidence:
     everything: bool = False
     snapshot: bool = False
     evaluated: Callable[[KnownBreak], bool] = field(default=lambda known: False)
+    unresolved: Callable[[KnownBreak], bool] = field(default=lambda known: False)
 
     def clears(self, known: KnownBreak) -> bool:
         """Whether not finding `known` again proves that it is gone."""
-        if not self.complete:
+        if not self.complete or self.unresolved(known):
             return False
         if known.business_date == self.business_date:
             return True

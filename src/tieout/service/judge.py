@@ -203,6 +203,7 @@ def _bench(
         },
         instruments=reference.instruments,
         prices=reference.prices,
+        business_date=intent.business_date,
         check_records={index: check.reading.records for index, check in enumerate(setup.checks)},
     )
 

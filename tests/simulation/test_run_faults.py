@@ -1,0 +1,167 @@
+"""Two runs at once on one store, and a disk that is full."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from integration.world import World, command, environment
+
+from tieout import wiring
+from tieout.core.rows import BreakFilter
+
+ROWS = 3_000
+
+
+def write(world: World) -> None:
+    internal = "trade_id, quantity\n" + "".join(f"T{n}, {n + 1}\n" for n in range(ROWS))
+    external = "trade_id, quantity\n" + "".join(
+        f"T{n}, {n + 1 + (n % 3 == 0)}\n" for n in range(ROWS) if n % 10
+    )
+    world.write(internal, external)
+    world.configure()
+
+
+ARGUMENTS = ("run", "tieout.yaml", "--as-of", "2026-03-02T18:00:00Z", "--format", "json")
+
+
+def start(world: World, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command(*ARGUMENTS, *arguments),
+        cwd=world.folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> dict[str, object]:
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 1, err
+    (run,) = json.loads(out)
+    assert isinstance(run, dict)
+    return run
+
+
+def check_one_history(world: World, expected: int) -> None:
+    """Every break is there once, and was opened once."""
+    with world.open() as store:
+        found = list(store.breaks(BreakFilter(reconciliation="r")))
+        assert len(found) == len({row.id for row in found}) == expected
+        for row in found[:: max(1, len(found) // 50)]:
+            assert [each.event for each in store.history(row.id)] == ["opened"]
+        rows = list(store.runs())
+    assert {row.status for row in rows} <= {"breaks", "failed"}
+    done = [row for row in rows if row.status == "breaks"]
+    assert len({row.digest for row in done}) == 1
+    assert all("another run came between" in row.reasons[0] for row in rows if row not in done)
+    assert sorted(row.breaks.new for row in done) == [0] * (len(done) - 1) + [expected]
+
+
+def both_at_once(world: World) -> None:
+    """Also where the store is not there yet, so that both create it."""
+    write(world)
+    for _ in range(2):
+        one, other = start(world), start(world)
+        runs = [finish(one), finish(other)]
+        assert len({run["run_id"] for run in runs}) == 2
+        assert len({run["digest"] for run in runs}) == 1
+    breaks = runs[0]["breaks"]
+    assert isinstance(breaks, dict)
+    check_one_history(world, breaks["open"])
+
+
+def test_two_runs_at_once_on_sqlite_double_nothing(tmp_path: Path) -> None:
+    both_at_once(World(tmp_path))
+
+
+def test_two_runs_at_once_on_postgresql_double_nothing(tmp_path: Path, postgres_url: str) -> None:
+    both_at_once(World(tmp_path, store=postgres_url))
+
+
+def test_a_run_that_another_came_before_is_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deterministic: the other run commits while this one is matching."""
+    from tieout.adapters.engines.duckdb import engine
+
+    world = World(tmp_path)
+    world.write("trade_id\n T1\n T2", "trade_id\n T1")
+    join, inside = engine.join, []
+
+    def join_after_another(*arguments, **named):  # type: ignore[no-untyped-def]
+        if not inside:
+            inside.append(True)
+            assert world.run().counts == "1 matched 1 new"
+        return join(*arguments, **named)
+
+    monkeypatch.setattr(engine, "join", join_after_another)
+    ran = world.run()
+    assert ran.counts == "1 matched 1 carried"
+    assert world.events(ran.of("T2").id) == ["opened"]
+    assert [row.status for row in world.runs()].count("failed") == 1
+
+
+def limited(size: int) -> Callable[[], None]:
+    """No file may grow beyond `size` bytes."""
+
+    def apply() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return apply
+
+
+def test_a_full_disk_is_a_clear_error_and_leaves_the_store_as_it_was(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write("trade_id\n T1", "trade_id\n T2")
+    assert world.cli(*ARGUMENTS, code=1).json[0]["breaks"]["open"] == 2
+    write(world)
+    done = subprocess.run(
+        command(*ARGUMENTS),
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=limited(400_000),
+    )
+    assert done.returncode == 2, (done.stdout, done.stderr)
+    assert done.stdout == ""
+    assert "the store" in done.stderr or "disk" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "fault of Tieout" not in done.stderr, done.stderr
+    settings = world.configure()
+    assert settings.exists()
+    with closing(wiring.open_store(f"sqlite:///{tmp_path / 'store.db'}")) as store:
+        names = {row.content["key"]["trade_id"] for row in store.breaks(BreakFilter())}
+        assert names == {"T1", "T2"}
+    ran = world.cli(*ARGUMENTS, code=1).json[0]
+    assert ran["breaks"]["open"] > 1000
+    assert [row.status for row in world.runs()] == ["breaks", "failed", "breaks"]
+
+
+def test_a_full_disk_for_the_file_of_breaks_says_so(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    write(world)
+    assert world.cli(*ARGUMENTS, code=1)
+    for suffix in ("ndjson", "csv", "parquet"):
+        target = tmp_path / f"out.{suffix}"
+        target.write_text("as it was")
+        done = subprocess.run(
+            command(*ARGUMENTS, "--breaks", target.name),
+            cwd=tmp_path,
+            env=environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=limited(20_000 if suffix == "parquet" else 100_000),
+        )
+        assert done.returncode == 2
+        assert "fault of Tieout" not in done.stderr, done.stderr
+        assert target.read_text() == "as it was"
