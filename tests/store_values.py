@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from tieout.core.canonical import nanoseconds
-from tieout.core.lifecycle import Evidence, KnownBreak, OpenItem, Transition, settle
+from tieout.core.lifecycle import Evidence, KnownBreak, OpenItem, Transition, found_of, settle
 from tieout.core.model import (
     Break,
     BreakRecord,
@@ -25,8 +25,8 @@ from tieout.core.model import (
     Severity,
     Side,
 )
-from tieout.core.tally import Tally
 from tieout.core.rows import RunIntent, RunRow
+from tieout.core.tally import Tally
 from tieout.ports import RunResult, Store, StoreView
 
 D1, D2, D3, D4 = (date(2026, 7, day) for day in (1, 2, 3, 6))
@@ -101,7 +101,8 @@ class Finished:
     def __init__(self, began: RunIntent, evidence: Evidence, found: Iterable[Break]) -> None:
         self.began = began
         self.evidence = evidence
-        self.found = sorted(found, key=lambda each: each.id)
+        written = (found_of(each, snapshot=evidence.snapshot) for each in found)
+        self.found = sorted(written)
         self.tally = Tally()
         self.transitions: list[Transition] = []
 

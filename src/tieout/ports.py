@@ -13,8 +13,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
-from tieout.core.lifecycle import KnownBreak, OpenItem, Transition
-from tieout.core.model import Break, Candidate, Quarantined, Side
+from tieout.core.lifecycle import Found, KnownBreak, OpenItem, Transition
+from tieout.core.model import Candidate, Quarantined, Side
 from tieout.core.read import Reading
 from tieout.core.rows import (
     BreakFilter,
@@ -174,19 +174,29 @@ class Engine(Protocol):
 
 
 class Spool(Protocol):
-    """Keeps the breaks of a run until they can be settled in the order of their ids."""
+    """Keeps what a run found until it can be settled in the order of the ids."""
 
-    def add(self, brk: Break) -> None: ...
+    def add(self, found: Found) -> None: ...
 
-    def __iter__(self) -> Iterator[Break]:
-        """All of them, sorted by id; a new iterator each time."""
+    def __iter__(self) -> Iterator[Found]:
+        """All breaks, sorted by id; a new iterator each time."""
         ...
 
-    def __len__(self) -> int: ...
+    def hold(self, item: OpenItem) -> None:
+        """Keep a record that is carried into the next run."""
+        ...
+
+    def held(self) -> Iterator[OpenItem]:
+        """The records to carry, in the order in which they came; a new iterator each time."""
+        ...
 
 
 class StoreView(Protocol):
     """A consistent reading of one reconciliation's breaks."""
+
+    def holds_any(self) -> bool:
+        """Whether there is any break, in any state. Without one nothing need be looked up."""
+        ...
 
     def open_breaks(self) -> Iterator[KnownBreak]:
         """Every break that is not resolved, sorted by id."""
@@ -245,7 +255,10 @@ class Store(Protocol):
         ...
 
     def fail(self, run_id: str, row: RunRow) -> None:
-        """End a run that has no result: its row says why; breaks and open items stay."""
+        """End a run that has no result: its row says why; breaks and open items stay.
+
+        Nothing happens to a run that ended already: whatever fails after the commit comes late.
+        """
         ...
 
     def runs(

@@ -77,26 +77,33 @@ def run(
         frames: the rows of sources of the type `frame`, by source.
 
     Raises:
-        ConfigError, UsageError, StoreError: nothing of the reconciliation at hand was stored.
+        UsageError: nothing was started.
+        ConfigError, StoreError: nothing of the reconciliation at hand was stored.
         A source that fails is no exception: its run is `failed`.
     """
     from tieout.adapters.clock import SystemClock
     from tieout.adapters.engines.duckdb import DuckDBEngine
     from tieout.adapters.spool import SortedSpool
-    from tieout.service.runs import Bench
+    from tieout.service.runs import Bench, check
     from tieout.service.runs import run as run_once
 
     engine, clock = DuckDBEngine(), SystemClock()
     bench = Bench(engine, store, clock, SortedSpool, progress)
     day = business_date or (as_of or clock.now()).date()
     request = Request(as_of, business_date, restate, dry_run)
-    outcomes = []
-    for name in names or settings.reconciliations:
-        with ExitStack() as resources:
+    with ExitStack() as every:
+        wired = []
+        for name in names or settings.reconciliations:
+            resources = every.enter_context(ExitStack())
             setup = wire(
                 settings, settings.reconciliations[name], engine, resources, frames or {}, day
             )
-            outcomes.append(run_once(setup, request, bench))
+            check(setup, request, bench)
+            wired.append((setup, resources))
+        outcomes = []
+        for setup, resources in wired:
+            with resources:
+                outcomes.append(run_once(setup, request, bench))
     return outcomes
 
 

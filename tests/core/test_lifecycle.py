@@ -20,6 +20,7 @@ from tieout.core.lifecycle import (
     KnownBreak,
     Transition,
     binding,
+    found_of,
     merging,
     settle,
 )
@@ -50,7 +51,8 @@ class Model:
         return {id_: self.known[id_] for id_ in ids if id_ in self.known}
 
     def run(self, found: Sequence[Break], evidence: Evidence, as_of: int = NOW) -> list[Transition]:
-        return list(settle(self.open_breaks(), found, self.lookup, evidence, as_of=as_of))
+        written = [found_of(each, snapshot=evidence.snapshot) for each in found]
+        return list(settle(self.open_breaks(), written, self.lookup, evidence, as_of=as_of))
 
     def after(self, steps: Sequence[Transition], on: date) -> Model:
         known = dict(self.known)
@@ -339,7 +341,7 @@ def test_a_resolved_alias_does_not_merge() -> None:
 def test_merges_may_be_gathered_before() -> None:
     """Then `found` is read once, and may be an iterator."""
     model = Model({"m": known_of(brk("m"))})
-    found = [brk("a", alias="m"), brk("b")]
+    found = [found_of(each, snapshot=False) for each in (brk("a", alias="m"), brk("b"))]
     merges = merging(((each.id, each.alias) for each in found), model.lookup)
     steps = settle(
         model.open_breaks(),

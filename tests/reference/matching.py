@@ -73,14 +73,16 @@ def identity_text(identity: Mapping[str, Value], type_: RecordType) -> str:
 
 
 def identities(bound: BoundReading, rows: Sequence[Mapping[str, Value]]) -> list[dict[str, Value]]:
-    """A.1: the identity of each row; an event without an id gets one from its content."""
+    """A.1: the identity of each row; a record without an id gets one from its content."""
     type_ = bound.reading.records
     seen: Counter[str] = Counter()
     found = []
     for values in rows:
         identity = {name: values.get(name) for name in bound.identity}
-        id_ = type_.id_column
-        if id_ in identity and identity[id_] is None:
+        ids = {"trades": ["trade_id"], "movements": ["movement_id"], "pnl": ["trade_id"]}
+        ids["orders"] = ["order_id", "client_order_id"]
+        id_ = next((name for name in ids.get(type_.name, []) if name in identity), None)
+        if id_ is not None and identity[id_] is None:
             plain = bound.plain(values)
             identity[id_] = derived_id(plain, seen[dumps(plain)])
             seen[dumps(plain)] += 1
@@ -118,6 +120,7 @@ def without_superseded(items: list[Item]) -> list[Item]:
             for older in items
             if older is not newer
             and older.values.get("trade_id") == target
+            and (newer.values.get("exec_type") == "bust" or older.values.get("supersedes") != target)
             and older.values.get("account") == newer.values.get("account")
             and older.values.get("venue") == newer.values.get("venue")
         ]

@@ -24,7 +24,7 @@ class FrameSettings:
     Attributes:
         name: the source's name.
         floats: `refuse` or `shortest`.
-        used: the columns that are read, where known.
+        used: the columns that are read, where known. An empty list of dicts has all of them.
         allow_empty: no rows at all is a valid answer.
         is_holiday: says of a business date whether no records are expected on it.
         controls: what must hold of the records, by configuration.
@@ -172,6 +172,8 @@ def _from_dicts(rows: Sequence[Mapping[str, Any]], settings: FrameSettings) -> p
     import pyarrow as pa
 
     names = dict.fromkeys(str(name) for row in rows for name in row)
+    if not rows:
+        names = dict.fromkeys(sorted(settings.used or ()))
     return pa.table(
         {name: _from_values(name, [row.get(name) for row in rows], settings) for name in names}
     )

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,6 +14,10 @@ from collections.abc import Sequence
 from tieout.cli.app import app
 from tieout.cli.console import end_output, say_error
 from tieout.errors import TieoutError
+
+_GC = (50_000, 20, 20)
+"""A run makes many small values and hardly a cycle: at the defaults, a seventh of a run with many
+breaks went into looking for them."""
 
 GLOBAL = ("--quiet", "-q", "--debug")
 """Options that may stand anywhere on the command line."""
@@ -24,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: without the program's name; those of the process where None.
     """
+    gc.set_threshold(*_GC)
     given = list(sys.argv[1:] if arguments is None else arguments)
     until = given.index("--") if "--" in given else len(given)
     first = [each for each in given[:until] if each in GLOBAL]

@@ -133,8 +133,8 @@ def _read(file: Path) -> str:
         what = f"it is not UTF-8: byte {error.start} cannot be read"
         raise ConfigError((Problem(what, hint="save it as UTF-8"),), file=str(file)) from None
     except IsADirectoryError:
-        inside = sorted(file.glob("*.y*ml"))
-        hint = f"did you mean {inside[0]}?" if inside else "name a YAML file"
+        inside = _yaml_files(file)
+        hint = f"did you mean {file / inside[0]}?" if inside else "name a YAML file"
         what = f"{file} is a directory"
         raise ConfigError((Problem(what, hint=hint),), file=str(file)) from None
     except (FileNotFoundError, NotADirectoryError):
@@ -147,11 +147,16 @@ def _read(file: Path) -> str:
 
 def _elsewhere(file: Path) -> str:
     directory = file.parent
-    there = [each.name for each in sorted(directory.glob("*.y*ml"))] if directory.is_dir() else []
+    there = _yaml_files(directory)
     if not there:
         return "`tieout init A B` writes one from two files"
     best = nearest(file.name, there) or there[0]
     return f"did you mean {directory / best}? `tieout init A B` writes a new one"
+
+
+def _yaml_files(directory: Path) -> list[str]:
+    """What may be meant in a directory: no hidden files."""
+    return sorted(each.name for each in directory.glob("*.y*ml") if each.name[0] != ".")
 
 
 def _compose(content: str, findings: Findings, file: str | None) -> Node:

@@ -302,7 +302,10 @@ class _Reader:
             self.findings.add(node, f"the source `{name}` does not say that it holds pnl", hint)
 
     def _reference(self, records: str) -> str | None:
-        """The source of instruments or prices: the one named, else the only one."""
+        """The source of instruments or prices: the one named, else the only one.
+
+        Records without a symbol need no instruments, unless some are named.
+        """
         named, node = self.keys[records], self.entries.get(records)
         if named is not None and node is not None:
             self._check_known(node, named, records)
@@ -312,6 +315,8 @@ class _Reader:
                 what = f"the source `{named}` does not say that it holds {records}"
                 self.findings.add(node, what, hint)
             return str(named)
+        if records == "instruments" and "symbol" not in RECORD_TYPES[self.records].columns:
+            return None
         found = [
             name
             for name, source in self.sources.items()

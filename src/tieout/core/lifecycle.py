@@ -23,10 +23,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from itertools import islice
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from tieout.core.canonical import content, digest, dumps
 from tieout.core.model import Break, Record, Side, State
+from tieout.core.money import plain
 
 SNAPSHOT_TIMES = frozenset({"as_of", "created_at", "updated_at"})
 """When a snapshot was taken: it moves with every run, and changes nothing about a break."""
@@ -70,6 +71,43 @@ class KnownBreak:
     cleared_on: date | None = None
 
 
+class Found(NamedTuple):
+    """A break of this run, as far as settling it needs: texts, so that a million can wait on disk.
+
+    Attributes:
+        severity: its number. `amount`, `currency`: the value at risk; None where unknown.
+        content: canonical JSON. `binding`: the digest of what a decision about it is bound to.
+    """
+
+    id: str
+    alias: str | None
+    kind: str
+    severity: int
+    cause: str
+    doubt: bool
+    amount: str | None
+    currency: str | None
+    content: str
+    binding: str
+
+
+def found_of(brk: Break, *, snapshot: bool) -> Found:
+    """`brk` with its content written down."""
+    text = dumps(content(brk))
+    return Found(
+        id=brk.id,
+        alias=brk.alias,
+        kind=brk.kind.value,
+        severity=int(brk.severity),
+        cause=brk.cause.value,
+        doubt=brk.doubt,
+        amount=None if brk.value is None else plain(brk.value.amount),
+        currency=None if brk.value is None else brk.value.currency,
+        content=text,
+        binding=_bound(brk, text, snapshot),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Transition:
     """One break's step in a run.
@@ -91,7 +129,7 @@ class Transition:
     business_date: date
     first_seen: int
     opened_at: int
-    brk: Break | None = None
+    brk: Found | None = None
     known: KnownBreak | None = None
     merged_from: str | None = None
     state: State = State.OPEN
@@ -121,7 +159,7 @@ class Merge:
     opened_at: int
 
 
-_Identified = TypeVar("_Identified", KnownBreak, Break)
+_Identified = TypeVar("_Identified", KnownBreak, Found)
 Lookup: TypeAlias = Callable[[Sequence[str]], Mapping[str, KnownBreak]]
 
 
@@ -222,7 +260,7 @@ def merging(found: Iterable[tuple[str, str | None]], lookup: Lookup) -> dict[str
 
 def settle(
     open_breaks: Iterable[KnownBreak],
-    found: Iterable[Break],
+    found: Iterable[Found],
     lookup: Lookup,
     evidence: Evidence,
     *,
@@ -265,8 +303,8 @@ def settle(
 
 
 def _joined(
-    known: Iterable[KnownBreak], found: Iterable[Break]
-) -> Iterator[tuple[KnownBreak | None, Break | None]]:
+    known: Iterable[KnownBreak], found: Iterable[Found]
+) -> Iterator[tuple[KnownBreak | None, Found | None]]:
     """The full outer join of two inputs sorted by id."""
     left, right = _ascending(known), _ascending(found)
     one, other = next(left, None), next(right, None)
@@ -322,10 +360,9 @@ class _Step:
             merged_into=None if merge is None else merge.into,
         )
 
-    def found(self, brk: Break, known: KnownBreak | None) -> Transition | None:
+    def found(self, brk: Found, known: KnownBreak | None) -> Transition | None:
         """A break that was found, and what was known of it in any state."""
-        text = dumps(content(brk))
-        bound = _bound(brk, text, self.evidence.snapshot)
+        text, bound = brk.content, brk.binding
         first_seen, opened_at, state = self.as_of, self.as_of, State.OPEN
         merged_from = self.incoming.get(brk.id)
         if known is None:

@@ -7,7 +7,7 @@ unit, amounts in the currency named beside them, times are UTC integer nanosecon
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
@@ -82,7 +82,16 @@ class RecordType:
         """The column that names an event: `trade_id`, `movement_id`; None for snapshots."""
         if not self.event:
             return None
-        return next(name for name in self.identities[0] if name in ID_COLUMNS)
+        return self.id_of(self.identities[0])
+
+    def id_of(self, identity: Sequence[str]) -> str | None:
+        """The column of an identity that names one record: where it is null, the record is alone.
+
+        `trade_id`, `movement_id`; of an order `order_id`, else `client_order_id`; None where the
+        identity has no such column.
+        """
+        names = (name for each in self.identities for name in each if name in ID_COLUMNS)
+        return next((name for name in names if name in identity), None)
 
 
 ID_COLUMNS: Final = frozenset(

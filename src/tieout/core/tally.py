@@ -64,6 +64,6 @@ class Tally:
 def _labels(transition: Transition) -> tuple[str, str]:
     """Kind and severity as texts."""
     if transition.brk is not None:
-        return transition.brk.kind.value, transition.brk.severity.label
+        return transition.brk.kind, Severity(transition.brk.severity).label
     stored = json.loads(transition.content)
     return stored["kind"], stored["severity"]

@@ -223,7 +223,7 @@ class Valuation:
         return None
 
     def currency(self, values: Mapping[str, Value]) -> str | None:
-        """What a record's price is in."""
+        """What a record's price is in; a position's cost, where nothing else says it."""
         stated = values.get("price_currency")
         if isinstance(stated, str):
             return stated
@@ -231,7 +231,9 @@ class Valuation:
         if instrument is not None and instrument.currency is not None:
             return instrument.currency
         symbol = values.get("symbol")
-        return quote_currency(symbol) if isinstance(symbol, str) else None
+        quoted = quote_currency(symbol) if isinstance(symbol, str) else None
+        cost = values.get("cost_currency")
+        return quoted or (cost if isinstance(cost, str) else None)
 
     def _amount(self, amount: Decimal, column: str, values: Mapping[str, Value]) -> Money | None:
         stated = values.get(_OWN_CURRENCY.get(column) or _PRICE_CURRENCY[column])

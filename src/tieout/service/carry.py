@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TypeAlias
@@ -59,15 +59,15 @@ class Carried:
         """Every record that takes part, whether the run brings it again or not."""
         return {*self._by_key(self.before), *self._by_key(self.after)}
 
-    def unsettled(self, items: Sequence[OpenItem]) -> list[OpenItem]:
+    def unsettled(self, items: Iterable[OpenItem]) -> Iterator[OpenItem]:
         """Those of an incomplete run's open records that an earlier run had not settled."""
         settled = self._by_key(self.before).keys() - self._by_key(self.after).keys()
-        return [
+        return (
             item
             for item in items
             if item.record.row is not None
             or key(item.side, item.record, self.records) not in settled
-        ]
+        )
 
     def _by_key(self, items: Sequence[OpenItem]) -> dict[Key, OpenItem]:
         return {key(item.side, item.record, self.records): item for item in items}

@@ -52,12 +52,20 @@ def _counted(scan: Scan, facts: SideFacts) -> list[str]:
 
 
 def _summed(scan: Scan, facts: SideFacts) -> list[str]:
-    return [
-        f"the sum of {column} is {plain(facts.totals[column])}, but its control total is"
-        f" {plain(expected)}"
-        for column, expected in sorted(scan.controls.totals.items())
-        if facts.totals.get(column, Decimal(0)) != expected
-    ]
+    reasons = []
+    for column, expected in sorted(scan.controls.totals.items()):
+        total = facts.totals.get(column)
+        if total is None:
+            wanted = "prices and quantities" if column == "notional" else f"numbers {column!r}"
+            reasons.append(
+                f"there are no {wanted} to add up, but the control total of {column} is"
+                f" {plain(expected)}"
+            )
+        elif total != expected:
+            reasons.append(
+                f"the sum of {column} is {plain(total)}, but its control total is {plain(expected)}"
+            )
+    return reasons
 
 
 def _present(scan: Scan, facts: SideFacts) -> list[str]:

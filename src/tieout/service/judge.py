@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import chain
 from typing import TypeAlias
 
-from tieout.core.canonical import break_id, dumps, nanoseconds
+from tieout.core.canonical import break_id, nanoseconds
 from tieout.core.decide import Bearing, Bench, decide
-from tieout.core.lifecycle import Evidence, KnownBreak, OpenItem
+from tieout.core.lifecycle import Evidence, OpenItem, found_of
 from tieout.core.match.plan import Plan, plan
 from tieout.core.model import (
     Agrees,
@@ -34,8 +34,9 @@ from tieout.core.rows import DriftStatistic, Prior, RunCounts, RunIntent
 from tieout.core.rules import PolicyRule
 from tieout.core.scan import Coverage, InputFile
 from tieout.ports import Matching, MatchTask, SideFacts, Spool
-from tieout.service.carry import Key, key
+from tieout.service.carry import Key
 from tieout.service.coverage import coverage_gap, coverage_of
+from tieout.service.evidence import evidence_of
 from tieout.service.setup import Reference, Setup
 
 OpenIds: TypeAlias = Callable[[Sequence[str]], Collection[str]]
@@ -49,14 +50,14 @@ class Judged:
     Attributes:
         reasons: why the run is not complete, beyond what the sides' coverage says.
         inputs: of both sides, and of the checks' sources.
-        found: the breaks, sorted by id.
+        found: the breaks, sorted by id. `open_items` is read once.
     """
 
     internal: Coverage
     external: Coverage
     counts: RunCounts
     found: Spool
-    open_items: Sequence[OpenItem]
+    open_items: Iterable[OpenItem]
     quarantine: Sequence[tuple[Side | None, Quarantined]]
     statistics: Sequence[DriftStatistic]
     evidence: Evidence
@@ -86,15 +87,20 @@ class Judged:
 
 @dataclass(slots=True)
 class _Sums:
-    """Counts and carried records while the candidates stream by."""
+    """Counts and carried records while the candidates stream by.
 
+    Attributes:
+        waiting: records of which nothing could be decided yet; those of breaks are in the spool.
+    """
+
+    snapshot: bool
     agreed: int = 0
     within: int = 0
     broken: int = 0
     expected: int = 0
     unknown: int = 0
     uncovered: int = 0
-    items: list[OpenItem] = field(default_factory=list)
+    waiting: list[OpenItem] = field(default_factory=list)
 
 
 def judge(
@@ -120,7 +126,11 @@ def judge(
     facts = {Side.INTERNAL: matching.internal, Side.EXTERNAL: matching.external}
     worked_out = plan_of(task, facts)
     bench = _bench(setup, task, worked_out, facts, coverage, reference, prior, intent)
-    sums = _Sums(agreed=matching.agreed, within=matching.agreed_within)
+    sums = _Sums(
+        snapshot=not worked_out.records.event,
+        agreed=matching.agreed,
+        within=matching.agreed_within,
+    )
     drift = _Drift(worked_out)
     unchecked: list[Pair] = []
     for candidate in matching.candidates:
@@ -128,12 +138,12 @@ def judge(
             unchecked.append(candidate)
         else:
             _count(decide(candidate, bench), candidate, sums, spool, drift, intent)
-    held = _hold(unchecked, bench, sums, intent, open_ids)
+    held = {id(pair) for pair in _hold(unchecked, bench, sums, intent, open_ids)}
     for pair in unchecked:
-        if pair not in held:
+        if id(pair) not in held:
             _count(decide(pair, bench), pair, sums, spool, drift, intent)
     after_cut = [*matching.internal.after_cut, *matching.external.after_cut]
-    items = _open_items(sums.items, after_cut, facts, intent)
+    waiting = [*sums.waiting, *after_cut, *_unreadable(facts, intent)]
     return Judged(
         internal=coverage[Side.INTERNAL],
         external=coverage[Side.EXTERNAL],
@@ -146,10 +156,17 @@ def judge(
             broken=sums.broken,
         ),
         found=spool,
-        open_items=items if worked_out.records.event else (),
+        open_items=chain(spool.held(), waiting) if worked_out.records.event else (),
         quarantine=_quarantine(matching),
         statistics=[*matching.statistics, *drift.statistics()],
-        evidence=_evidence(coverage, matching, worked_out, intent, known, held),
+        evidence=evidence_of(
+            matching,
+            coverage,
+            worked_out.records,
+            intent.business_date,
+            known=known,
+            waiting=waiting,
+        ),
         reasons=_reasons(setup, matching, reference, sums),
         inputs=_inputs(coverage, task),
         policy=task.rules.policy,
@@ -218,9 +235,10 @@ def _count(
 ) -> None:
     match outcome:
         case Break():
-            spool.add(outcome)
+            spool.add(found_of(outcome, snapshot=sums.snapshot))
             sums.broken += _weight(candidate)
-            sums.items += [_item(side, record, intent) for side, record in outcome.held]
+            for side, record in outcome.held:
+                spool.hold(_item(side, record, intent))
         case WithinTolerance():
             sums.agreed += 1
             sums.within += 1
@@ -229,11 +247,11 @@ def _count(
             sums.agreed += 1
         case Expected():
             sums.expected += 1
-            sums.items.append(_item(outcome.side, outcome.record, intent))
+            sums.waiting.append(_item(outcome.side, outcome.record, intent))
         case Unknown():
             sums.unknown += 1
             sums.uncovered += not outcome.quarantined
-            sums.items.append(_item(outcome.side, outcome.record, intent))
+            sums.waiting.append(_item(outcome.side, outcome.record, intent))
 
 
 def _is_unchecked(pair: Pair, task: MatchTask) -> bool:
@@ -255,8 +273,8 @@ def _hold(
     }
     held = [ids[each] for each in open_ids(list(ids))]
     for pair in held:
-        sums.items.append(_item(Side.INTERNAL, pair.internal, intent))
-        sums.items.append(_item(Side.EXTERNAL, pair.external, intent))
+        sums.waiting.append(_item(Side.INTERNAL, pair.internal, intent))
+        sums.waiting.append(_item(Side.EXTERNAL, pair.external, intent))
     return held
 
 
@@ -271,21 +289,15 @@ def _item(side: Side, record: Record, intent: RunIntent) -> OpenItem:
     return OpenItem(side, record, record.carried_from or intent.business_date)
 
 
-def _open_items(
-    items: list[OpenItem],
-    after_cut: list[OpenItem],
-    facts: Mapping[Side, SideFacts],
-    intent: RunIntent,
-) -> list[OpenItem]:
-    """What the next run starts from, quarantined rows whose key was readable among it."""
-    unreadable = [
+def _unreadable(facts: Mapping[Side, SideFacts], intent: RunIntent) -> list[OpenItem]:
+    """Quarantined rows of which something was readable, carried ones among them."""
+    new = [
         OpenItem(side, _unread(entry, facts[side]), intent.business_date, unreadable=True)
         for side in Side
         for entry in facts[side].quarantined
         if entry.values
     ]
-    carried = [item for side in Side for item in facts[side].unreadable]
-    return [*items, *after_cut, *unreadable, *carried]
+    return [*new, *(item for side in Side for item in facts[side].unreadable)]
 
 
 def _unread(entry: Quarantined, facts: SideFacts) -> Record:
@@ -325,31 +337,6 @@ def _inputs(coverage: Mapping[Side, Coverage], task: MatchTask) -> tuple[InputFi
     """Everything that was read. Raises SourceError where a check's file changed meanwhile."""
     of_checks = [each for check in task.checks for each in check.scan.inputs()]
     return (*coverage[Side.INTERNAL].inputs, *coverage[Side.EXTERNAL].inputs, *of_checks)
-
-
-def _evidence(
-    coverage: Mapping[Side, Coverage],
-    matching: Matching,
-    worked_out: Plan,
-    intent: RunIntent,
-    known: Collection[Key],
-    held: Sequence[Pair],
-) -> Evidence:
-    carried = set(known) - {key(Side.INTERNAL, pair.internal, worked_out.records) for pair in held}
-
-    def evaluated(known: KnownBreak) -> bool:
-        stored = json.loads(known.content)
-        side = Side(stored["records"][0]["side"])
-        return stored["kind"] != Kind.DUPLICATE and (side, dumps(stored["key"])) in carried
-
-    return Evidence(
-        complete=all(each.complete for each in coverage.values())
-        and not any(facts.quarantined for facts in matching.checks),
-        business_date=intent.business_date,
-        everything=all(each.everything for each in coverage.values()),
-        snapshot=not worked_out.records.event,
-        evaluated=evaluated,
-    )
 
 
 class _Drift:

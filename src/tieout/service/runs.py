@@ -89,6 +89,12 @@ def run(setup: Setup, request: Request, bench: Bench) -> RunOutcome:
     raise AssertionError("unreachable")
 
 
+def check(setup: Setup, request: Request, bench: Bench) -> None:
+    """Refuse what `run` would refuse, before anything runs. Raises UsageError, StoreError."""
+    _, _, day = _when(setup, request, bench.clock)
+    _check_order(setup, request, bench.store.prior(setup.rules.name), day)
+
+
 def _when(setup: Setup, request: Request, clock: Clock) -> tuple[datetime, datetime, date]:
     started = clock.now()
     as_of = request.as_of or started

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from decimal import Decimal
 
-from tieout.core.canonical import RunDigest, content, moment, nanoseconds
-from tieout.core.lifecycle import Transition, merging, settle
-from tieout.core.model import Break, RunStatus, Side, State
+from tieout.core.canonical import RunDigest, moment, nanoseconds
+from tieout.core.lifecycle import Found, Transition, merging, settle
+from tieout.core.model import RunStatus, Side, State
 from tieout.core.rows import BreakFilter, BreakRow, Prior, RunIntent, RunRow
 from tieout.core.tally import BreakCounts, Tally
 from tieout.ports import Clock, RunResult, Store, StoreView
@@ -30,7 +32,9 @@ class _Settling:
 
     def transitions(self, view: StoreView) -> Iterator[Transition]:
         found = self._judged.found
-        merges = merging(((brk.id, brk.alias) for brk in found), view.known)
+        merges = {}
+        if view.holds_any():
+            merges = merging(((brk.id, brk.alias) for brk in found), view.known)
         for transition in settle(
             view.open_breaks(),
             found,
@@ -142,7 +146,7 @@ def dry_settle(
 
 
 def _dry_row(
-    step: Transition, brk: Break | None, intent: RunIntent, stored: BreakRow | None
+    step: Transition, brk: Found | None, intent: RunIntent, stored: BreakRow | None
 ) -> BreakRow:
     """The row that the step would leave; of a break that was not found again, the one there is."""
     if brk is None:
@@ -152,11 +156,11 @@ def _dry_row(
         id=step.id,
         reconciliation=intent.reconciliation,
         state=step.state.value,
-        cause=brk.cause.value,
+        cause=brk.cause,
         doubt=brk.doubt,
-        content=content(brk),
-        value_amount=brk.value.amount if brk.value is not None else None,
-        value_currency=brk.value.currency if brk.value is not None else None,
+        content=json.loads(brk.content),
+        value_amount=Decimal(brk.amount) if brk.amount is not None else None,
+        value_currency=brk.currency,
         first_seen=moment(step.first_seen),
         opened_at=moment(step.opened_at),
         cleared_at=None,

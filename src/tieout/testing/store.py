@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 
 from tieout.core.canonical import moment
 from tieout.core.lifecycle import Event, KnownBreak, OpenItem, Transition
@@ -60,6 +61,9 @@ class _Reconciliation:
 class _View:
     def __init__(self, known: Mapping[str, KnownBreak]) -> None:
         self._known = dict(known)
+
+    def holds_any(self) -> bool:
+        return bool(self._known)
 
     def open_breaks(self) -> Iterator[KnownBreak]:
         for _, known in sorted(self._known.items()):
@@ -141,7 +145,8 @@ class MemoryStore:
         with self._lock:
             if run_id not in self._runs:
                 raise StoreError(f"the run {run_id} was never begun")
-            self._runs[run_id] = row
+            if self._runs[run_id].status is RunStatus.RUNNING:
+                self._runs[run_id] = row
 
     def runs(
         self,
@@ -223,16 +228,16 @@ def _row(before: BreakRow | None, step: Transition, intent: RunIntent) -> BreakR
         assert before is not None
         cleared = intent.as_of if step.state is State.RESOLVED else None
         return dataclasses.replace(before, state=step.state.value, cleared_at=cleared)
-    value = step.brk.value
+    amount = step.brk.amount
     return BreakRow(
         id=step.id,
         reconciliation=intent.reconciliation,
         state=step.state.value,
-        cause=step.brk.cause.value,
+        cause=step.brk.cause,
         doubt=step.brk.doubt,
         content=json.loads(step.content),
-        value_amount=None if value is None else value.amount,
-        value_currency=None if value is None else value.currency,
+        value_amount=None if amount is None else Decimal(amount),
+        value_currency=step.brk.currency,
         first_seen=moment(step.first_seen),
         opened_at=moment(step.opened_at),
         cleared_at=None,

@@ -78,12 +78,12 @@ def _check(path: Path, where: str) -> None:
 
 
 def _nearest(path: Path) -> str:
-    """The existing names that come nearest to a path that does not exist."""
+    """The existing names, hidden ones apart, that come nearest to a path that does not exist."""
     folder = path.parent
     while not folder.is_dir() and folder != folder.parent:
         path, folder = folder, folder.parent
     try:
-        names = sorted(each.name for each in folder.iterdir())
+        names = sorted(each.name for each in folder.iterdir() if not each.name.startswith("."))
     except OSError:
         return f"look into {str(folder)!r}"
     if not names:

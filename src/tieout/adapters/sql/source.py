@@ -262,7 +262,8 @@ def _check_file(url: URL, settings: SqlSettings) -> None:
     path = Path(name)
     if not path.exists():
         folder = path.parent
-        names = sorted(each.name for each in folder.iterdir()) if folder.is_dir() else []
+        there = [each.name for each in folder.iterdir()] if folder.is_dir() else []
+        names = sorted(each for each in there if not each.startswith("."))
         near = difflib.get_close_matches(path.name, names, n=3, cutoff=0.5)
         raise SourceMissing(
             f"there is no database {name!r}",

@@ -14,9 +14,8 @@ from tieout.adapters.store.database import Database
 from tieout.adapters.store.pages import pages
 from tieout.adapters.store.tables import breaks, history, reconciliations, runs
 from tieout.core.canonical import moment
-from tieout.core.lifecycle import Event, KnownBreak, Transition
-from tieout.core.model import Break, State
-from tieout.core.money import plain
+from tieout.core.lifecycle import Event, Found, KnownBreak, Transition
+from tieout.core.model import State
 from tieout.core.rows import BreakFilter, BreakRow, HistoryRow
 
 BATCH: Final = 5000
@@ -73,14 +72,17 @@ class View:
         self._connection = connection
         self._ours = breaks.c.reconciliation == reconciliation
         # The first run of all asks about every break that it finds.
-        self._empty = connection.execute(select(breaks.c.id).where(self._ours).limit(1)).first()
+        self._any = connection.execute(select(breaks.c.id).where(self._ours).limit(1)).first()
+
+    def holds_any(self) -> bool:
+        return self._any is not None
 
     def open_breaks(self) -> Iterator[KnownBreak]:
         query = _KNOWN.where(self._ours, _UNRESOLVED)
         return map(_known, pages(self._connection, query, [breaks.c.id]))
 
     def known(self, ids: Sequence[str]) -> Mapping[str, KnownBreak]:
-        if self._empty is None or not ids:
+        if self._any is None or not ids:
             return {}
         rows = self._connection.execute(_KNOWN.where(self._ours, breaks.c.id.in_(ids)))
         return {row.id: _known(row) for row in rows}
@@ -143,18 +145,16 @@ class BreakWriter:
         if self._waiting >= BATCH:
             self.flush()
 
-    def _found(self, step: Transition, brk: Break) -> None:
-        amount = None if brk.value is None else plain(brk.value.amount)
-        currency = None if brk.value is None else brk.value.currency
+    def _found(self, step: Transition, brk: Found) -> None:
         until = None
         if step.known is not None and step.state is State.SUPPRESSED:
             until = step.known.suppressed_until
         found = (
-            step.state.value, until, brk.cause.value, brk.doubt, amount, currency,
+            step.state.value, until, brk.cause, brk.doubt, brk.amount, brk.currency,
             self._run, step.business_date.isoformat(),
         )  # fmt: skip
         content = (
-            brk.kind.value, int(brk.severity), step.content, step.binding,
+            brk.kind, brk.severity, step.content, step.binding,
             step.first_seen, step.opened_at,
         )  # fmt: skip
         if step.known is None:

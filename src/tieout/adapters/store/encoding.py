@@ -19,7 +19,6 @@ from tieout.core.rows import DriftStatistic, RunCounts, RunRow
 from tieout.core.scan import Coverage, InputFile
 from tieout.core.tally import BreakCounts
 
-
 _FAST = msgspec.json.Encoder(order="sorted")
 
 

@@ -138,9 +138,7 @@ class _Staged(NamedTuple):
     n: int
 
 
-def _sorted(
-    database: Database, connection: Connection, items: Iterable[OpenItem]
-) -> Iterator[Any]:
+def _sorted(database: Database, connection: Connection, items: Iterable[OpenItem]) -> Iterator[Any]:
     """The items by side and identity; sorted by the database where they are many."""
     rows = (
         _Staged(

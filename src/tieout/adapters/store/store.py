@@ -8,8 +8,7 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, Select, delete, insert, select, text, update
 
 from tieout.adapters.store import encoding, open_items, schema
 from tieout.adapters.store.breaks import BreakWriter, View, listed, starts_with, told
@@ -81,9 +80,9 @@ class SqlStore:
             )
 
     def _register(self, connection: Connection, reconciliation: str) -> None:
-        dialect = sqlite if self._database.sqlite else postgresql
-        new = dialect.insert(reconciliations).values(name=reconciliation, fence=0)
-        connection.execute(new.on_conflict_do_nothing())
+        # Both databases spell it so; SQLAlchemy has it only per dialect, at 45 ms for PostgreSQL's.
+        new = "INSERT INTO reconciliations (name, fence) VALUES (:name, 0) ON CONFLICT DO NOTHING"
+        connection.execute(text(new), {"name": reconciliation})
 
     def prior(self, reconciliation: str) -> Prior:
         with self._database.reading() as connection:
@@ -154,7 +153,10 @@ class SqlStore:
 
     def fail(self, run_id: str, row: RunRow) -> None:
         with self._database.writing() as connection:
-            _end(connection, _number(connection, run_id), row)
+            run = _number(connection, run_id)
+            status = connection.scalar(select(runs.c.status).where(runs.c.seq == run))
+            if status == RunStatus.RUNNING.value:  # whoever fails after the commit has a result
+                _end(connection, run, row)
 
     def runs(
         self,

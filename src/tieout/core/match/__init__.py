@@ -9,15 +9,18 @@ identity no readable row of the side has. A record later than the cut is set asi
 
 A. Identity, on each side by itself.
    1. The identity of a record is its values in the side's identity columns (`BoundReading.
-      identity`); null is a value here. Where the id column of an event is null or not present,
-      the id is derived from the record's content: `canonical.derived_id(plain record, n)`, where
-      n = 0, 1, ... counts records of the side with that very content. So two equal rows without
-      an id are two records.
+      identity`); null is a value here. The id column (`RecordType.id_of`: `trade_id`, `movement_id`; of an
+      order `order_id`, else `client_order_id`) names one record. Where it is null, and where an
+      event's is not present, the id is derived from the record's content:
+      `canonical.derived_id(plain record, n)`, where n = 0, 1, ... counts records of the side
+      with that very content. So two equal rows without an id are two records.
    2. `supersedes`: a record whose `supersedes` is not null removes every record of its side whose
-      `trade_id` is that text and that agrees with it in account and venue where present (itself
-      never). Chains work: a removed record still removes. A record with exec_type `bust` and
-      without `supersedes` is about its own `trade_id`. Every bust then leaves as well: a busted
-      trade and its bust are both gone.
+      `trade_id` is that text and that agrees with it in account and venue where present. But a
+      record never removes itself, nor, unless it is a bust, one that supersedes the same id as
+      itself: two copies of a correction under its trade's own id are a record and its duplicate.
+      Chains work: a removed record still removes. A record with exec_type `bust` and without
+      `supersedes` is about its own `trade_id`. Every bust then leaves as well: a busted trade
+      and its bust are both gone.
    3. Records with one identity: if their contents (all present columns) are equal, the first goes
       on, and the identity gives one DUPLICATE group: the first as primary, the others as
       duplicates. If contents differ: those with the highest `version` (else, where no version
@@ -33,7 +36,8 @@ B. Passes, in the order of `Rules.passes`; without any, one pass on the identity
    2. several on a side and at least one on the other: records that agree in the identity columns
       present on both sides and are alone with it on each side within the group are a pair; of
       what is left, those that are alone on each side with their (symbol, side) are a pair; if
-      then records of both sides are left, these are one AMBIGUOUS group, and free no longer;
+      then records of both sides are left, these are one AMBIGUOUS group, and free no longer.
+      Here two nulls agree, and a symbol or side that is not present counts as null;
    3. records of one side only: they stay free.
 
 C. Relaxed passes, after all others: for each pass in order, and for each of: without `side`;
@@ -49,7 +53,10 @@ D. Blocked keys. For each pass in B and C in order, a free record whose key in t
 
 E. All other free records are Singles.
 
-Groups order their records by side (internal first), role (primary, duplicate, candidate), then
-canonical text. Nothing depends on the order of rows in a file, except which of several equal
+A check's row is looked up for each pair, by the check's columns in its internal record. Equal PnL
+rows under one key are one row; where they contradict each other, the check is not made.
+
+All records of a CONFLICT and of an AMBIGUOUS group are candidates. Groups order their records by
+side (internal first), role (primary, duplicate, candidate), canonical text, and last by identity. Nothing depends on the order of rows in a file, except which of several equal
 records is called the first, and these are equal.
 """

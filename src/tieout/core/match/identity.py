@@ -36,7 +36,7 @@ def identify(rows: Iterable[Record], identity: Sequence[str], records: RecordTyp
     given together, for they are told apart by counting.
     """
     seen: Counter[str] = Counter()
-    id_column = records.id_column if records.id_column in identity else None
+    id_column = records.id_of(identity)
     identified = []
     for record in rows:
         if record.identity:
@@ -85,16 +85,20 @@ def settle_identities(side: Side, rows: Sequence[Record], records: RecordType) -
 
 def _without_superseded(rows: Sequence[Record]) -> list[Record]:
     """The rows that no other row replaces, busts and what they busted left out."""
-    replaced: defaultdict[tuple[Value, ...], set[int]] = defaultdict(set)
+    replaced: set[tuple[Value, ...]] = set()
+    busted: set[tuple[Value, ...]] = set()
     for record in rows:
         if (target := _target(record)) is not None:
-            replaced[_named(record, target)].add(id(record))
-    return [
-        record
-        for record in rows
-        if not _is_bust(record)
-        and not replaced.get(_named(record, record.values.get("trade_id")), set()) - {id(record)}
-    ]
+            (busted if _is_bust(record) else replaced).add(_named(record, target))
+    alive = []
+    for record in rows:
+        own = record.values.get("trade_id")
+        named = _named(record, own)
+        corrects_itself = own is not None and record.values.get("supersedes") == own
+        if not _is_bust(record) and named not in busted:
+            if corrects_itself or named not in replaced:
+                alive.append(record)
+    return alive
 
 
 def _target(record: Record) -> Value:

@@ -39,8 +39,11 @@ def plan(rules: Rules, internal: BoundReading, external: BoundReading) -> Plan:
     """The plan for two sources.
 
     Raises:
-        SourceError: no pass is possible, or a pass or tolerance names a column that a side lacks.
+        SourceError: a side has no identity, no pass is possible, or a pass or tolerance names a
+            column that a side lacks.
     """
+    for side in (internal, external):
+        _check_identity(side)
     records = _merged(internal.reading.records, external.reading.records)
     both = [name for name in records.columns if _on_both(name, internal, external)]
     common = tuple(name for name in internal.identity if name in external.identity and name in both)
@@ -101,6 +104,28 @@ def _steps(
             tried.add(frozenset(key))
             steps.append(Step(key, relaxed=True))
     return tuple(steps)
+
+
+def _check_identity(side: BoundReading) -> None:
+    """A source must be able to say when two of its records are the same one."""
+    records, source = side.reading.records, side.reading.source
+    if not side.identity:
+        ids = " or ".join(repr(each[-1]) for each in records.identities)
+        raise SourceError(
+            f"the source {source!r} has no column that identifies its {records.name}: no {ids};"
+            f" it has: {', '.join(side.present)}",
+            where=source,
+            hint="map one under `columns:`, or state `identity: [...]` for the source",
+        )
+    derived = records.id_column
+    for name in side.identity:
+        if name not in side.present and name != derived:
+            raise SourceError(
+                f"identity names {name!r}, which the source {source!r} does not have;"
+                f" it has: {', '.join(side.present)}",
+                where=f"{source}: identity",
+                hint=f"map it: `columns: {{{name}: <the source's name>}}`",
+            )
 
 
 def _require(name: str, where: str, internal: BoundReading, external: BoundReading) -> None:

@@ -111,6 +111,7 @@ class _SideState:
     Attributes:
         loose: records that are matched in memory, not by the join.
         blocked: what was readable of quarantined rows, new and carried.
+        taken: how many of its rows are not in the join.
     """
 
     task: SideTask
@@ -121,6 +122,7 @@ class _SideState:
     blocked: list[dict[str, Value]] = field(default_factory=list)
     after_cut: list[OpenItem] = field(default_factory=list)
     unreadable: list[OpenItem] = field(default_factory=list)
+    taken: int = 0
 
 
 class _Match:
@@ -141,6 +143,7 @@ class _Match:
             checks.stage_check(con, task.rules.checks[check.index], check) for check in task.checks
         )
         self._careful = False
+        self._guilty: list[_SideState] = []
 
     def run(self) -> Matching:
         joined = self._try() or self._carefully()
@@ -171,7 +174,10 @@ class _Match:
         late = cut is not None and any(
             mark is not None and mark > cut for mark in joined.watermarks
         )
-        return None if joined.faults or late or self._repeated(joined) else joined
+        if joined.faults or late:
+            return None
+        self._guilty = self._repeated(joined)
+        return None if self._guilty else joined
 
     def _searches_identities(self, staged: Staged) -> bool:
         return not set(self._plan.steps[0].on) <= set(staged.bound.identity)
@@ -194,17 +200,15 @@ class _Match:
                 self._set_after_cut_aside(side)
             residue.add_superseded(self._con, step, side.staged)
             residue.add_repeated_identities(self._con, step, side.staged)
-        self._take_out()
-        joined = self._join(sure=True)
-        guilty = self._repeated(joined)
-        if guilty:
-            for side in guilty:
+        for _ in range(2):
+            for side in self._guilty:
                 residue.add_repeated(self._con, step, side.staged)
             self._take_out()
             joined = self._join(sure=True)
-            if self._repeated(joined):
-                raise EngineError("repeated keys are left in the join: this is a bug in Tieout")
-        return joined
+            self._guilty = self._repeated(joined)
+            if not self._guilty:
+                return joined
+        raise EngineError("repeated keys are left in the join: this is a bug in Tieout")
 
     def _carry(self, side: _SideState) -> None:
         """Bring carried items in, unless the source has them again."""
@@ -228,6 +232,7 @@ class _Match:
             side.staged,
             f"SELECT * FROM ({side_sql(side.staged)}) WHERE {clock} > {self._task.cut}",
         )
+        side.taken += len(rows)
         since = self._task.business_date or moment(self._task.cut or 0).date()
         side.after_cut += [
             OpenItem(side.task.side, record, since)
@@ -236,7 +241,9 @@ class _Match:
 
     def _take_out(self) -> None:
         for side in self._sides:
-            side.loose += residue.take_out(self._con, self._plan.steps[0], side.staged)
+            rows = residue.take_out(self._con, self._plan.steps[0], side.staged)
+            side.loose += rows
+            side.taken += len(rows)
 
     def _join(self, *, sure: bool) -> Joined:
         return join(
@@ -253,18 +260,11 @@ class _Match:
         """The sides with repeated keys. A row joined twice is the *other* side's repetition."""
         internal, external = self._sides
         guilty = []
-        if joined.pairs + joined.left_only != self._in_join(internal):
+        if joined.pairs + joined.left_only != internal.rows - internal.taken:
             guilty.append(external)
-        if joined.pairs + joined.right_only != self._in_join(external):
+        if joined.pairs + joined.right_only != external.rows - external.taken:
             guilty.append(internal)
         return guilty
-
-    def _in_join(self, side: _SideState) -> int:
-        if not self._careful:
-            return side.staged.rows
-        sql = side_sql(side.staged)
-        count: int = self._con.execute(f"SELECT count(*) FROM ({sql})").fetchall()[0][0]
-        return count
 
     def _candidates(self, joined: Joined) -> Iterator[Candidate]:
         """Pairs as they come; the one-sided rows and all special ones are matched at the end."""

@@ -11,6 +11,7 @@ from tieout.adapters.engines.duckdb.join import readable_sql
 from tieout.adapters.engines.duckdb.staging import Staged
 from tieout.core.money import add, multiply
 from tieout.core.scan import Controls
+from tieout.core.schema import ColumnType
 
 _BATCH = 50_000
 
@@ -33,10 +34,17 @@ def count_and_watermark(
 def totals(
     con: duckdb.DuckDBPyConnection, staged: Staged, controls: Controls
 ) -> dict[str, Decimal]:
-    """The sums that the controls ask for, exact: whole numbers and fractions apart."""
+    """The sums that the controls ask for, exact: whole numbers and fractions apart.
+
+    A column that the source lacks, or that holds no numbers, has none.
+    """
     side = readable_sql(staged)
+    contract = staged.bound.reading.records.columns
+    numbers = {each for each in staged.columns if contract[each].type is ColumnType.DECIMAL}
     found = {}
     for column in controls.totals:
+        if not numbers.issuperset(("price", "quantity") if column == "notional" else (column,)):
+            continue
         if column == "notional":
             found[column] = _notional(con, side)
             continue

@@ -62,13 +62,13 @@ def add_repeated_identities(con: duckdb.DuckDBPyConnection, step: Step, staged: 
     A pass key inside the identity needs no search: rows of one identity then share their key.
     """
     identity = staged.bound.identity
-    id_column = staged.bound.reading.records.id_column
+    id_column = staged.bound.reading.records.id_of(identity)
     if set(step.on) <= set(identity):
         return
-    if id_column in identity and id_column not in staged.columns:
+    if id_column is not None and id_column not in staged.columns:
         return  # every id is derived, and no two are the same
     columns = ", ".join(name(each) for each in identity)
-    where = f" WHERE {name(id_column)} IS NOT NULL" if id_column in identity else ""
+    where = f" WHERE {name(id_column)} IS NOT NULL" if id_column is not None else ""
     keys = ", ".join(f"s.{name(each)}" for each in step.on)
     same = " AND ".join(f"s.{name(each)} IS NOT DISTINCT FROM d.{name(each)}" for each in identity)
     side = side_sql(staged)
