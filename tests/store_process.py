@@ -19,8 +19,8 @@ from store_values import Finished, brk, intent, item
 
 from tieout.adapters.store import open_store
 from tieout.core.lifecycle import Evidence, Transition
-from tieout.errors import RunSuperseded
 from tieout.core.rows import RunRow
+from tieout.errors import RunSuperseded
 from tieout.ports import RunResult, StoreView
 
 

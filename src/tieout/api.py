@@ -118,7 +118,7 @@ def reconcile(
             settings, store=store, as_of=as_of, business_date=business_date, frames=given
         )
         if outcome.row.status == "failed":
-            raise SourceError("\n".join(outcome.row.reasons), where=outcome.row.reconciliation)
+            raise SourceError("\n".join(outcome.row.reasons))
         breaks = sorted(outcome.breaks(), key=_worst_first)
         return Report(outcome.row, breaks, list(outcome.quarantine()))
 

@@ -61,8 +61,14 @@ CASES = [
         TRADE,
         TRADE,
         "break i1 e1: as-given",
-        checks=(("as-given", "trade_id symbol", "1.0", "trade_id, symbol, pnl_impact\n"
-                 " T1, BTC, 7\n T1, BTC, 7.0\n T1, ETH, 99.5"),),
+        checks=(
+            (
+                "as-given",
+                "trade_id symbol",
+                "1.0",
+                "trade_id, symbol, pnl_impact\n T1, BTC, 7\n T1, BTC, 7.0\n T1, ETH, 99.5",
+            ),
+        ),
     ),
     Case(
         "a_check_that_fails_on_a_pair_that_breaks_anyway",
@@ -77,8 +83,12 @@ CASES = [
         "trade_id, quantity, price\n T1, 49999999999.000000000000000001, 1000.000000000000000001",
         "matched 1",
         checks=(
-            ("as-given", "trade_id", "0.000000000000000001",
-             "trade_id, pnl_impact\n T1, 49999999999000.000000050000000999"),
+            (
+                "as-given",
+                "trade_id",
+                "0.000000000000000001",
+                "trade_id, pnl_impact\n T1, 49999999999000.000000050000000999",
+            ),
         ),
     ),
 ]

@@ -220,6 +220,24 @@ CASES = [
         "matched 1 | single e2",
     ),
     Case(
+        "edge_16_copies_of_a_correction_under_its_own_id_do_not_remove_each_other",
+        "trade_id, quantity, supersedes\n T1, 2, T1\n T1, 1,\n T1, 2, T1",
+        "trade_id, quantity\n T1, 2",
+        "matched 1 | DUPLICATE i1 i3",
+    ),
+    Case(
+        "edge_16_a_correction_does_not_remove_one_that_supersedes_the_same_id",
+        "trade_id, quantity, supersedes\n T1, 2, T1\n T2, 3, T1",
+        "trade_id, quantity\n T1, 2\n T2, 3",
+        "matched 2",
+    ),
+    Case(
+        "edge_16_a_bust_removes_a_correction_under_its_own_id",
+        "trade_id, exec_type, supersedes\n T1, correct, T1\n T1, correct, T1\n T2, bust, T1",
+        "trade_id\n T9",
+        "single e1",
+    ),
+    Case(
         "edge_16_a_correction_in_another_account_removes_nothing",
         "account, trade_id, supersedes\n A, T01,\n B, T02, T01",
         "account, trade_id\n A, T01\n B, T02",
@@ -309,6 +327,28 @@ CASES = [
         "client_order_id, quantity\n C1, 1",
         "matched 1 | DUPLICATE i1 i2",
         records="orders",
+    ),
+    Case(
+        "orders_without_any_id_are_alone",
+        "order_id, quantity\n O1, 1\n , 1\n , 1\n , 2",
+        "order_id, quantity\n O1, 1\n , 3",
+        "matched 1 | single i2 | single i3 | single i4 | single e2",
+        records="orders",
+    ),
+    Case(
+        "orders_without_an_order_id_match_by_a_later_pass",
+        "order_id, client_order_id, quantity\n , C1, 1\n , C2, 1\n , C2, 1",
+        "order_id, client_order_id, quantity\n O1, C1, 1\n O2, C2, 1",
+        "break i1 e1: order_id | AMBIGUOUS i2 i3 e2",
+        records="orders",
+        on="client_order_id",
+    ),
+    Case(
+        "pnl_rows_without_a_trade_id_are_alone",
+        "trade_id, pnl_impact\n T1, 1\n , 1\n , 2",
+        "trade_id, pnl_impact\n T1, 1",
+        "matched 1 | single i2 | single i3",
+        records="pnl",
     ),
     Case(
         "positions_in_two_legs_are_two_positions",

@@ -46,9 +46,7 @@ class Outcome:
 
 
 def bench_of(task: MatchTask, ticks: Mapping[str, str] | None = None) -> Bench:
-    instruments = {
-        symbol: Instrument(tick=Decimal(tick)) for symbol, tick in (ticks or {}).items()
-    }
+    instruments = {symbol: Instrument(tick=Decimal(tick)) for symbol, tick in (ticks or {}).items()}
     return Bench(task.rules, plan_of(task), at("12:00:00"), instruments=instruments)
 
 
@@ -72,7 +70,10 @@ def outcome(
     type_ = bench.records
     found.facts = {
         side.value: facts(side_facts, type_, rows=rows)
-        for side, side_facts in ((Side.INTERNAL, matching.internal), (Side.EXTERNAL, matching.external))
+        for side, side_facts in (
+            (Side.INTERNAL, matching.internal),
+            (Side.EXTERNAL, matching.external),
+        )
     }
     return found
 
@@ -117,10 +118,16 @@ def facts(side: SideFacts, type_: RecordType, *, rows: bool) -> dict[str, Any]:
         "columns": list(side.columns),
         "identity": list(side.identity),
         "quarantined": Counter(
-            dumps([
-                each.source, each.row if rows else 0, each.field, each.reason, each.raw,
-                plain_record(each.values, type_),
-            ])
+            dumps(
+                [
+                    each.source,
+                    each.row if rows else 0,
+                    each.field,
+                    each.reason,
+                    each.raw,
+                    plain_record(each.values, type_),
+                ]
+            )
             for each in side.quarantined
         ),
         "late": Counter(
@@ -176,7 +183,9 @@ def sketch(breaks: Counter[str], *, mirrored: bool) -> Counter[str]:
             kind = MIRRORED_KINDS.get(kind, kind)
             parts = [(MIRRORED_SIDES[side], record) for side, record in parts]
         fields = [each["field"] for each in brk["differences"]]
-        found[dumps([kind, brk["severity"], sorted(dumps(part) for part in parts), fields])] += number
+        found[dumps([kind, brk["severity"], sorted(dumps(part) for part in parts), fields])] += (
+            number
+        )
     return found
 
 

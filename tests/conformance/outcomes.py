@@ -45,9 +45,7 @@ def run(engine: Engine, task: MatchTask) -> tuple[Matching, list[Candidate]]:
         return matching, list(matching.candidates)
 
 
-def lines(
-    engine: Engine, task: MatchTask, ticks: Mapping[str, Decimal] | None = None
-) -> list[str]:
+def lines(engine: Engine, task: MatchTask, ticks: Mapping[str, Decimal] | None = None) -> list[str]:
     """The answer of `engine`, sorted."""
     matching, candidates = run(engine, task)
     layout = plan_of(task)

@@ -18,7 +18,11 @@ from tieout.core.model import Side
 
 _QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile(
-    "fast", max_examples=80, derandomize=True, database=None, deadline=None,
+    "fast",
+    max_examples=80,
+    derandomize=True,
+    database=None,
+    deadline=None,
     suppress_health_check=_QUIET,
 )
 settings.register_profile(
@@ -39,7 +43,11 @@ POOLS = {
     "price": ("100", "1e2", "101", "101.01", "100.99", "99", "NaN"),
     "fee": ("0.5", "0.50", "0", NULL),
     "timestamp": (
-        "@09:00:00", "@09:00:00.000000000", "@09:00:00.1", "@09:00:00.100000001", "@13:00:00",
+        "@09:00:00",
+        "@09:00:00.000000000",
+        "@09:00:00.1",
+        "@09:00:00.100000001",
+        "@13:00:00",
     ),
     "exec_type": ("trade", NULL, "bust"),
     "supersedes": (NULL, NULL, "T1", "T2", "T3"),
@@ -60,22 +68,48 @@ POOLS = {
 }
 COLUMNS = {
     "trades": (
-        "account", "venue", "symbol", "trade_id", "side", "order_id", "quantity", "price", "fee",
-        "timestamp", "exec_type", "supersedes", "version", "sequence", "settle_date",
+        "account",
+        "venue",
+        "symbol",
+        "trade_id",
+        "side",
+        "order_id",
+        "quantity",
+        "price",
+        "fee",
+        "timestamp",
+        "exec_type",
+        "supersedes",
+        "version",
+        "sequence",
+        "settle_date",
     ),
     "positions": ("account", "symbol", "leg", "quantity"),
     "balances": ("account", "currency", "wallet", "total", "free"),
     "orders": (
-        "account", "order_id", "client_order_id", "symbol", "side", "quantity", "filled",
-        "status", "created_at",
+        "account",
+        "order_id",
+        "client_order_id",
+        "symbol",
+        "side",
+        "quantity",
+        "filled",
+        "status",
+        "created_at",
     ),
     "movements": ("account", "movement_id", "currency", "reference", "amount", "timestamp"),
 }
 PASSES = {
     "trades": (
-        ("trade_id",), ("trade_id", "side"), ("symbol", "trade_id", "side"), ("order_id",),
-        ("order_id", "symbol", "side"), ("order_id", "symbol", "side", "quantity"),
-        ("symbol", "side", "quantity"), ("symbol", "quantity", "price"), ("symbol", "timestamp"),
+        ("trade_id",),
+        ("trade_id", "side"),
+        ("symbol", "trade_id", "side"),
+        ("order_id",),
+        ("order_id", "symbol", "side"),
+        ("order_id", "symbol", "side", "quantity"),
+        ("symbol", "side", "quantity"),
+        ("symbol", "quantity", "price"),
+        ("symbol", "timestamp"),
     ),
     "positions": (("symbol",), ("symbol", "leg"), ("symbol", "quantity")),
     "balances": (("currency",), ("currency", "wallet"), ("currency", "total")),
@@ -138,9 +172,7 @@ def cases(
     common |= {draw(st.sampled_from(NAMED_BY[type_]))} if type_ in NAMED_BY else set()
     own = [common | draw(st.sets(st.sampled_from(pool), max_size=2)) for _ in Side]
     possible = [
-        key
-        for key in PASSES[type_]
-        if all(name in common or name in REQUIRED for name in key)
+        key for key in PASSES[type_] if all(name in common or name in REQUIRED for name in key)
     ]
     if not possible:
         common |= set(PASSES[type_][0])

@@ -64,7 +64,9 @@ class Table:
     @classmethod
     def of(cls, text: str) -> Table:
         lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
-        header, *rows = [[_cell(cell) for cell in line] for line in csv.reader(lines, skipinitialspace=True)]
+        header, *rows = [
+            [_cell(cell) for cell in line] for line in csv.reader(lines, skipinitialspace=True)
+        ]
         assert all(len(row) == len(header) for row in rows), f"ragged table:\n{text}"
         return cls(tuple(str(name) for name in header), tuple(tuple(row) for row in rows))
 
@@ -189,9 +191,7 @@ class Case:
         return CheckTask(index, Scan(name, carrier.rows(name, table)), reading)
 
 
-def reading_of(
-    source: str, type_: RecordType, table: Table, options: Mapping[str, Any]
-) -> Reading:
+def reading_of(source: str, type_: RecordType, table: Table, options: Mapping[str, Any]) -> Reading:
     options = dict(options)
     mapped = {*options.get("columns", {}), *table.header}
     constants = {

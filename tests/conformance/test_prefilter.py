@@ -44,11 +44,26 @@ ARROW = {
     "settle_date": pa.date32(),
 }
 TOLERANCES = (
-    "", "fee=0", "fee=0.000000000000000001", "fee=0.005", "fee=49999999999999999999.5",
-    "fee=99999999999999999999", "fee=1000000000000000000000", "fee=0.0000000000000000001",
-    "fee=1%", "fee=100%", "fee=0.1%", "fee=33.3333333333333333%", "fee=0.0000000000000001%",
-    "fee=0.00000000000000001%", "fee=99.9999999999999999%", "fee=0%", "fee=2ticks",
-    "fee=1% timestamp=100ms", "timestamp=1ns", "timestamp=9000000000s",
+    "",
+    "fee=0",
+    "fee=0.000000000000000001",
+    "fee=0.005",
+    "fee=49999999999999999999.5",
+    "fee=99999999999999999999",
+    "fee=1000000000000000000000",
+    "fee=0.0000000000000000001",
+    "fee=1%",
+    "fee=100%",
+    "fee=0.1%",
+    "fee=33.3333333333333333%",
+    "fee=0.0000000000000001%",
+    "fee=0.00000000000000001%",
+    "fee=99.9999999999999999%",
+    "fee=0%",
+    "fee=2ticks",
+    "fee=1% timestamp=100ms",
+    "timestamp=1ns",
+    "timestamp=9000000000s",
     "quantity=1% price=0.5 fee=1ticks",
 )
 OVERRIDES = ({}, {}, {}, {"BTC": "fee=exact"}, {"BTC": "fee=5%", "ETH": "timestamp=1s"})
@@ -100,7 +115,9 @@ def pair(random: Random, case: Case) -> Pair:
     listed = list(case.rules.compare)
     varied = random.choice(listed if listed and random.random() < 0.7 else VARIED)
     if case.checks and random.random() < 0.7:
-        return Pair(Record(internal, {}), Record(external, {}), 0, check_row(random, case, internal))
+        return Pair(
+            Record(internal, {}), Record(external, {}), 0, check_row(random, case, internal)
+        )
     if varied == "fee" and random.random() < 0.1:
         external[varied] = None
     elif varied in NUMBERS:
@@ -140,7 +157,9 @@ def boundary_case(random: Random, tolerances: str) -> Case:
         "",
         compare=tolerances,
         overrides=random.choice(OVERRIDES),
-        checks=((*formula[:1], "trade_id", *formula[1:], "trade_id,pnl_impact"),) if formula else (),
+        checks=((*formula[:1], "trade_id", *formula[1:], "trade_id,pnl_impact"),)
+        if formula
+        else (),
         ticks=TICKS,
     )
 
@@ -192,8 +211,14 @@ def test_what_decide_breaks_may_break_keeps(
 def test_equal_pairs_are_not_kept(kept: Callable[[pa.Table, nw.Expr], set[int]]) -> None:
     """The filter filters: pairs that agree, or are well inside a tolerance, stay behind."""
     values: dict[str, Value] = {
-        "symbol": "BTC", "trade_id": "T1", "side": "buy", "quantity": Decimal(1),
-        "price": Decimal(100), "fee": None, "timestamp": 0, "settle_date": None,
+        "symbol": "BTC",
+        "trade_id": "T1",
+        "side": "buy",
+        "quantity": Decimal(1),
+        "price": Decimal(100),
+        "fee": None,
+        "timestamp": 0,
+        "settle_date": None,
     }
     near = {**values, "price": Decimal("100.5"), "timestamp": 1}
     header = ",".join(COLUMNS)

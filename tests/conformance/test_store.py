@@ -16,9 +16,9 @@ from tieout.adapters.store import open_store
 from tieout.adapters.store.tables import breaks
 from tieout.core.lifecycle import Evidence, OpenItem, Transition
 from tieout.core.model import Kind, Money, Quarantined, Record, RunStatus, Severity, Side, State
+from tieout.core.rows import BreakFilter, DriftStatistic, RunCounts
 from tieout.core.scan import Coverage, InputFile
 from tieout.errors import RunSuperseded, StoreError
-from tieout.core.rows import BreakFilter, DriftStatistic, RunCounts
 from tieout.ports import RunResult, Store, StoreView
 from tieout.testing.store import MemoryStore
 

@@ -149,9 +149,7 @@ def test_the_content_of_a_break_says_what_and_not_when() -> None:
         "severity": "high",
         "key": {"trade_id": "T1"},
         "records": [{"side": "internal", "role": "primary", "record": {"price": "1"}}],
-        "differences": [
-            {"field": "price", "internal": "1", "external": None, "difference": None}
-        ],
+        "differences": [{"field": "price", "internal": "1", "external": None, "difference": None}],
     }
     json.loads(dumps(content(a_break())))
 

@@ -224,7 +224,9 @@ def test_4_a_break_lists_every_breaking_field_in_order_under_the_first_kind(
     names: set[str],
 ) -> None:
     left = "symbol=A side=buy price_currency=USD quantity=1 price=1 fee=1 timestamp=0s trade_date=1"
-    right = "symbol=B side=sell price_currency=EUR quantity=2 price=2 fee=2 timestamp=9s trade_date=2"
+    right = (
+        "symbol=B side=sell price_currency=EUR quantity=2 price=2 fee=2 timestamp=9s trade_date=2"
+    )
     internal = record(left + " order_id=1").values
     changed = {name: record(right + " order_id=2").values[name] for name in names}
     on = bench()
@@ -243,7 +245,9 @@ def test_4_a_field_inside_tolerance_is_not_listed() -> None:
 
 
 def test_1_only_the_plans_columns_are_compared() -> None:
-    outcome = decide(Pair(record("price=1 fee=1"), record("price=1 fee=2")), bench(compared="price"))
+    outcome = decide(
+        Pair(record("price=1 fee=1"), record("price=1 fee=2")), bench(compared="price")
+    )
     assert isinstance(outcome, Agrees)
 
 
@@ -362,9 +366,7 @@ def test_2_a_symbols_own_tolerance_comes_before_the_general_one() -> None:
 
 
 def test_2_the_internal_symbol_decides_else_the_external_one() -> None:
-    on = bench(
-        compared="price", overrides={"A": {"price": tolerance(Measure.ABSOLUTE, "9")}}
-    )
+    on = bench(compared="price", overrides={"A": {"price": tolerance(Measure.ABSOLUTE, "9")}})
     internal, external = record("symbol=A price=1"), record("symbol=B price=2")
     assert isinstance(decide(Pair(internal, external), on), WithinTolerance)
     assert isinstance(decide(Pair(external, internal), on), Break)
@@ -484,9 +486,7 @@ def test_5_without_a_row_there_is_no_check() -> None:
 
 
 def test_5_cash_of_an_inverse_contract_is_not_checked() -> None:
-    on = bench(
-        checks=(check(PnlCheck.CASH, "0"),), instruments={"A": Instrument(inverse=True)}
-    )
+    on = bench(checks=(check(PnlCheck.CASH, "0"),), instruments={"A": Instrument(inverse=True)})
     trade = record("symbol=A side=buy price=10 quantity=10")
     pair = Pair(trade, trade, checked={0: record("pnl_impact=7", "pnl")})
     assert isinstance(decide(pair, on), Agrees)
@@ -727,7 +727,11 @@ def test_10_another_reconciliation_gives_another_id() -> None:
 
 def test_11_severity_is_the_worst_and_value_the_largest_over_all_findings() -> None:
     brk = found(TRADE, TRADE.replace("price=10", "price=10.01").replace("=0s", "=9s"), bench())
-    assert (brk.kind, brk.severity, brk.value) == (Kind.PRICE, Severity.LOW, Money(D("0.02"), "USD"))
+    assert (brk.kind, brk.severity, brk.value) == (
+        Kind.PRICE,
+        Severity.LOW,
+        Money(D("0.02"), "USD"),
+    )
     both = TRADE.replace("price=10", "price=11").replace("quantity=2", "quantity=1")
     assert found(TRADE, both, bench()).value == Money(D(10), "USD")
 

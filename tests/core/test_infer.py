@@ -511,3 +511,35 @@ def test_a_proposal_is_the_same_every_time() -> None:
     first, second = (proposed(HISTORY, HISTORY_COPY, delimiters=",;") for _ in range(2))
     assert first == second
     assert isinstance(first.internal, SourceProposal)
+
+
+def trades_timed(header: str, times: Sequence[str]) -> str:
+    rows = [f"T{n},AAPL,{10 + n},190.5,{time}" for n, time in enumerate(times, start=1)]
+    return "\n".join([f"Trade ID,Ticker,Qty,Price,{header}", *rows])
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["executed", "Exec Time", "Executed At", "executed_on", "trade time", "TransactTime",
+     "Date/Time", "Transaction Time", "fill_time", "Booked", "some words"],
+)  # fmt: skip
+def test_the_time_of_a_trade_has_many_names(header: str) -> None:
+    """Also one that nobody knows, where it is the only column of times."""
+    text = trades_timed(header, [f"2026-11-18 10:0{n}:00" for n in range(5)])
+    found = proposed(text, text)
+    assert found.records == "trades"
+    assert found.internal.columns["timestamp"] == header
+
+
+def test_executed_is_a_quantity_where_it_holds_numbers() -> None:
+    text = "Trade ID,Ticker,Side,Executed,Price,Time\n" + "\n".join(
+        f"T{n},AAPL,buy,{n},190.5,2026-11-18 10:0{n}:00" for n in range(1, 6)
+    )
+    assert proposed(text, text).internal.columns["quantity"] == "Executed"
+
+
+def test_a_trade_id_and_a_price_are_no_position_where_the_time_is_missing() -> None:
+    text = trades_timed("Note", ["a", "b", "c"])
+    with pytest.raises(UsageError) as caught:
+        proposed(text, text)
+    assert "ours is closest to trades, without timestamp" in str(caught.value)

@@ -153,3 +153,24 @@ def test_sides_without_an_identity_in_common_need_passes() -> None:
     orders = ("symbol", "quantity")
     with pytest.raises(SourceError, match="no identity column in common"):
         planned(("order_id", *orders), ("client_order_id", *orders), records="orders")
+
+
+def test_a_source_that_cannot_tell_its_records_apart_is_refused() -> None:
+    with pytest.raises(SourceError) as caught:
+        planned(("symbol", "quantity"), ("order_id", "symbol", "quantity"), records="orders")
+    assert "no column that identifies its orders: no 'order_id' or 'client_order_id'" in str(
+        caught.value
+    )
+    assert caught.value.where == "in"
+    assert "identity: [...]" in str(caught.value.hint)
+
+
+def test_a_stated_identity_makes_up_for_an_id() -> None:
+    header = ("symbol", "quantity")
+    found = planned(header, header, ("symbol",), records="orders", identity=("symbol",))
+    assert keys(found) == [("symbol",)]
+
+
+def test_a_stated_identity_must_be_there() -> None:
+    with pytest.raises(SourceError, match="identity names 'account'"):
+        planned(TRADE, TRADE, ("trade_id",), identity=("account", "trade_id"))

@@ -40,9 +40,7 @@ def graded(
     reporting: str | None = None,
 ) -> Severity:
     finding = Finding(kind, internal, external, value, subject)
-    return grade(
-        [finding], rules, convert=same_currency_only, reporting_currency=reporting
-    )
+    return grade([finding], rules, convert=same_currency_only, reporting_currency=reporting)
 
 
 AMOUNTS = "QUANTITY BALANCE PRICE COST_BASIS MARGIN FEE PNL"
@@ -84,9 +82,7 @@ def boundary_cases() -> list[tuple[Preset, Kind, Decimal, Decimal, list[Severity
 
 
 @pytest.mark.parametrize("negative", [False, True], ids=["long", "short"])
-@pytest.mark.parametrize(
-    ("preset", "kind", "internal", "external", "severities"), boundary_cases()
-)
+@pytest.mark.parametrize(("preset", "kind", "internal", "external", "severities"), boundary_cases())
 def test_a_share_boundary_is_exact(
     preset: Preset,
     kind: Kind,
@@ -118,9 +114,7 @@ def test_a_boundary_of_value_at_risk_is_exact(
     preset: str, kind: str, at: str, below: str, above: str
 ) -> None:
     bound, label = at.split(":")
-    numbers = (
-        (Decimal("1.001"), Decimal("1.000")) if kind == "QUANTITY" else (None, None)
-    )
+    numbers = (Decimal("1.001"), Decimal("1.000")) if kind == "QUANTITY" else (None, None)
     found = [
         graded(
             Kind(kind),
@@ -319,7 +313,7 @@ def test_edge_44_dust_is_at_most_low() -> None:
     assert graded(Kind.QUANTITY, Decimal(1), Decimal(2), rules=rules, value=dust) is LOW
 
 
-amounts = st.decimals(-10**6, 10**6, places=6, allow_nan=False)
+amounts = st.decimals(-(10**6), 10**6, places=6, allow_nan=False)
 shares = [
     (preset, kind)
     for preset, table in PRESETS.items()

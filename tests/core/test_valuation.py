@@ -33,9 +33,7 @@ def usd(text: str) -> Money:
 
 
 def prices(via: tuple[str, ...] = (), max_age: int | None = None, **pairs: str) -> Prices:
-    quotes = {
-        name.replace("_", "/"): Quote(Decimal(price), NOW) for name, price in pairs.items()
-    }
+    quotes = {name.replace("_", "/"): Quote(Decimal(price), NOW) for name, price in pairs.items()}
     return Prices(quotes, max_age, via)
 
 
@@ -269,3 +267,19 @@ def test_a_tick_is_known_by_symbol() -> None:
     assert valuation.tick("A") == D("0.5")
     assert valuation.tick("B") is None
     assert valuation.tick(None) is None
+
+
+def test_a_position_of_a_plain_symbol_is_worth_its_cost_currency() -> None:
+    """Where nothing else says what its average price is in; a stated currency comes first."""
+    position = {
+        "symbol": "AAPL",
+        "quantity": D("10"),
+        "average_price": D("100"),
+        "cost_currency": "USD",
+    }
+    assert Valuation().whole(position) == usd("1000")
+    other = {**position, "average_price": D("101")}
+    assert Valuation().difference("average_price", position, other) == usd("10")
+    instruments = {"AAPL": Instrument(currency="EUR")}
+    assert Valuation(instruments).whole(position) == Money(D("1000"), "EUR")
+    assert Valuation().whole({**position, "symbol": "BTC/EUR"}) == Money(D("1000"), "EUR")

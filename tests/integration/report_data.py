@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from tieout.core.model import Quarantined, RunStatus, Side
-from tieout.core.scan import Coverage, InputFile
 from tieout.core.rows import BreakCounts, BreakRow, QuarantineRow, RunCounts, RunRow
+from tieout.core.scan import Coverage, InputFile
 from tieout.ports import ReportData
 
 AS_OF = datetime(2026, 3, 2, 22, 0, tzinfo=UTC)

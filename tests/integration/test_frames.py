@@ -212,3 +212,11 @@ def test_the_date_of_the_run_is_asked_for() -> None:
     asked: list[date] = []
     scan(pl.DataFrame({"id": ["a"]}), is_holiday=lambda day: bool(asked.append(day)))
     assert asked == [DAY]
+
+
+def test_no_dicts_at_all_have_every_column_that_is_read() -> None:
+    used = frozenset({"symbol", "quantity"})
+    assert columns([], used=used, allow_empty=True) == {
+        "quantity": ("text", []),
+        "symbol": ("text", []),
+    }

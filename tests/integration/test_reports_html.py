@@ -26,8 +26,8 @@ from integration.report_data import (
 
 from tieout.adapters.reports.html import HtmlReport
 from tieout.core.model import RunStatus
-from tieout.errors import UsageError
 from tieout.core.rows import BreakCounts, RunCounts
+from tieout.errors import UsageError
 from tieout.ports import ReportData
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -372,6 +372,27 @@ def test_paper_gets_every_row_on_white_with_the_proof(show: Any) -> None:
     assert not opened.page.is_visible("#f-text")
     background = "getComputedStyle(document.body).backgroundColor"
     assert opened.page.evaluate(background) == "rgb(255, 255, 255)"
+
+
+@pytest.mark.parametrize("width", [1024, 1101, 1200, 1300])
+def test_the_table_of_breaks_is_not_cut_off(show: Any, width: int) -> None:
+    """On a laptop every column is on the page, or can be scrolled to inside the table."""
+    values = {"quantity": "61200.000000000000000001", "price": "40499100.123456789"}
+    rows = [
+        break_row(f"T261118-0{n}-A-VERY-LONG-ID", kind="MISSING_EXTERNAL", severity="critical",
+                  reconciliation=f"executions-vs-confirmations-{n}",
+                  records=[part("internal", trade(symbol="BTC/USDT:USDT", **values))],
+                  value=("40499100.12", "USDT"))
+        for n in range(2)
+    ]  # fmt: skip
+    runs = [run_row(rows, reconciliation=row.reconciliation) for row in rows]
+    opened = show(report(rows, runs=runs), viewport={"width": width, "height": 900})
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    last = opened.page.locator("#table thead th").last
+    last.evaluate("each => each.scrollIntoView({inline: 'end'})")
+    box = last.bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= width
 
 
 @pytest.mark.parametrize("width", [360, 768, 1440])

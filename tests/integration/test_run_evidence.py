@@ -24,7 +24,9 @@ def world(tmp_path: Path) -> World:
     return world
 
 
-@pytest.mark.parametrize("files", [(ONE, UNREADABLE), (UNREADABLE, OTHER), (UNREADABLE, UNREADABLE)])
+@pytest.mark.parametrize(
+    "files", [(ONE, UNREADABLE), (UNREADABLE, OTHER), (UNREADABLE, UNREADABLE)]
+)
 def test_a_pair_is_not_cleared_by_a_file_in_which_it_cannot_be_read(
     world: World, files: tuple[str, str]
 ) -> None:

@@ -17,8 +17,8 @@ from store_values import D1, D2, brk, commit, intent
 from tieout.adapters.store import open_store, schema_state, upgrade
 from tieout.adapters.store.store import SqlStore
 from tieout.core.model import RunStatus
-from tieout.errors import MissingExtra, StoreError, StoreOutdated
 from tieout.core.rows import BreakFilter
+from tieout.errors import MissingExtra, StoreError, StoreOutdated
 from tieout.ports import Store
 
 

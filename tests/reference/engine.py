@@ -61,13 +61,13 @@ def prepare(task: MatchTask, side_task: SideTask, source: Read) -> PreparedSide:
     rows = [values for _, values in source.rows]
     new = [
         Record(values, identity, row)
-        for (row, values), identity in zip(
-            source.rows, identities(source.bound, rows), strict=True
-        )
+        for (row, values), identity in zip(source.rows, identities(source.bound, rows), strict=True)
     ]
     known = {identity_text(record.identity, type_) for record in new}
     carried = [
-        item for item in side_task.carried if identity_text(item.record.identity, type_) not in known
+        item
+        for item in side_task.carried
+        if identity_text(item.record.identity, type_) not in known
     ]
     records = new + [
         replace(item.record, row=None, carried_from=item.since)
@@ -88,7 +88,7 @@ def prepare(task: MatchTask, side_task: SideTask, source: Read) -> PreparedSide:
             for record in late
         ],
         watermark=max(times, default=None),
-        totals=totals(controls, rows),
+        totals=totals(controls, source.bound, rows),
         missing_symbols=sorted(controls.symbols - {values.get("symbol") for values in rows}),
         outside_window=outside(controls, type_, rows),
         columns=source.bound.present,
@@ -132,5 +132,3 @@ def look_up(task: MatchTask, check: CheckTask):
         return replace(candidate, checked=checked)
 
     return with_row
-
-

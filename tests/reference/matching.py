@@ -120,14 +120,14 @@ def without_superseded(items: list[Item]) -> list[Item]:
             for older in items
             if older is not newer
             and older.values.get("trade_id") == target
-            and (newer.values.get("exec_type") == "bust" or older.values.get("supersedes") != target)
+            and (
+                newer.values.get("exec_type") == "bust" or older.values.get("supersedes") != target
+            )
             and older.values.get("account") == newer.values.get("account")
             and older.values.get("venue") == newer.values.get("venue")
         ]
     return [
-        item
-        for item in items
-        if item not in removed and item.values.get("exec_type") != "bust"
+        item for item in items if item not in removed and item.values.get("exec_type") != "bust"
     ]
 
 
@@ -193,9 +193,7 @@ def alone(group: list[Item], columns: Sequence[str]) -> list[tuple[Item, Item]]:
     pairs = []
     for one in group:
         own = [one.values.get(name) for name in columns]
-        agreeing = [
-            item for item in group if [item.values.get(name) for name in columns] == own
-        ]
+        agreeing = [item for item in group if [item.values.get(name) for name in columns] == own]
         internal, external = split(agreeing)
         if len(internal) == 1 and len(external) == 1 and one is internal[0]:
             pairs.append((internal[0], external[0]))

@@ -161,10 +161,21 @@ def time_text(nanoseconds: int) -> str:
 # What is known of a side
 
 
-def totals(controls: Controls, rows: list[dict[str, Value]]) -> dict[str, Decimal]:
-    """The sum of each column that the controls name; of `notional`, price x quantity."""
+NEEDED = {"notional": ("price", "quantity")}
+
+
+def totals(
+    controls: Controls, bound: BoundReading, rows: list[dict[str, Value]]
+) -> dict[str, Decimal]:
+    """The sum of each column that the controls name; of `notional`, price x quantity.
+
+    What the source has no numbers of has no sum.
+    """
+    numbers = [each.column.name for each in bound.columns if each.column.type == "decimal"]
     found = {}
     for name in controls.totals:
+        if not all(each in numbers for each in NEEDED.get(name, (name,))):
+            continue
         total = Decimal(0)
         for values in rows:
             number = notional(values) if name == "notional" else values.get(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -165,3 +166,37 @@ def test_a_full_disk_for_the_file_of_breaks_says_so(tmp_path: Path) -> None:
         assert done.returncode == 2
         assert "fault of Tieout" not in done.stderr, done.stderr
         assert target.read_text() == "as it was"
+
+
+INTERRUPTED = """
+import os, signal, sys
+from tieout.adapters.engines.duckdb import engine
+original = engine.join
+
+def interrupted(*given, **named):
+    os.kill(os.getpid(), signal.SIGINT)
+    return original(*given, **named)
+
+engine.join = interrupted
+from tieout.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_an_interrupted_run_is_130_and_its_row_says_that_it_failed(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.write("trade_id\n T1", "trade_id\n T1")
+    world.configure()
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, *ARGUMENTS],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert "Traceback" not in done.stderr
+    (row,) = world.runs()
+    assert (row.status, row.digest) == ("failed", None)
+    assert "KeyboardInterrupt" in row.reasons[0]

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from tieout.config import words
 from tieout.config.settings import (
     FileOptions,
+    MappingSettings,
     QueryOptions,
     ReconciliationSettings,
     Settings,
     SourceSettings,
 )
+from tieout.core.money import plain
 from tieout.core.rules import Rules
 from tieout.core.schema import RECORD_TYPES, RecordType
+from tieout.core.text import NumberStyle
+
+_SHOWN: Final = 5
+"""Symbols that are shown one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +85,61 @@ def _source(source: SourceSettings, records: str) -> tuple[str, ...]:
     lines += [f"{name} is its {own}" for name, own in mapping.columns.items()]
     lines += [f"{name} is always {value}" for name, value in mapping.constants.items()]
     lines += [f"{name} is written as {form}" for name, form in mapping.formats.items()]
+    lines += _values(mapping)
     if mapping.signed:
         lines.append("a negative quantity is a sell")
+    if mapping.sign is not None:
+        lines.append(
+            f"quantities are negative where {mapping.sign.column} is {_any(mapping.sign.negative)},"
+            f" positive where it is {_any(mapping.sign.positive)}"
+        )
     if source.timezone is not None:
         lines.append(f"times without a zone are {source.timezone}")
     if mapping.identity:
         lines.append(f"the same {words.columns(mapping.identity)} is the same record")
     lines += [f"only rows whose {name} is {_any(of)}" for name, of in mapping.only.items()]
     lines += [f"not the rows whose {name} is {_any(of)}" for name, of in mapping.skip.items()]
+    if source.cutoff is not None:
+        lines.append(f"records from {source.cutoff:%H:%M} on are of the next business date")
     lines.append(_coverage(source))
+    lines += _expectations(source)
     if source.due_by is not None:
         lines.append(f"due by {words.business_deadline(source.due_by)}")
     return tuple(lines)
+
+
+def _values(mapping: MappingSettings) -> Iterator[str]:
+    """How cells are read: numbers, choices, symbols."""
+    if mapping.numbers != NumberStyle():
+        thousands = mapping.numbers.thousands
+        grouped = f", {thousands!r} groups thousands" if thousands is not None else ""
+        yield f"the decimal point of its numbers is {mapping.numbers.point!r}{grouped}"
+    for name, spellings in mapping.values.items():
+        said = ", ".join(f"{own} for {canonical}" for own, canonical in spellings.items())
+        yield f"{name} says {said}"
+    if mapping.symbols:
+        some = [f"{own} is {symbol}" for own, symbol in list(mapping.symbols.items())[:_SHOWN]]
+        rest = len(mapping.symbols) - len(some)
+        yield f"its symbols: {', '.join(some)}{f', and {rest} more' if rest else ''}"
+    if mapping.symbols_from is not None:
+        yield f"its symbols are the aliases in {mapping.symbols_from}"
+    if mapping.symbols or mapping.symbols_from is not None:
+        yield "a symbol that is not mapped is quarantined"
+
+
+def _expectations(source: SourceSettings) -> Iterator[str]:
+    """What must hold for the source to be complete."""
+    expect = source.expect
+    if isinstance(source.options, FileOptions) and source.options.trailer:
+        yield f"its last line must match {source.options.trailer}"
+    if expect.rows is not None:
+        yield f"must have {expect.rows} records"
+    for name, total in expect.totals.items():
+        yield f"the sum of {name} must be {plain(total)}"
+    if expect.symbols:
+        yield f"must have records of {', '.join(sorted(expect.symbols))}"
+    if source.allow_empty:
+        yield "no records at all is a valid answer"
 
 
 def _any(values: frozenset[str]) -> str:

@@ -315,7 +315,7 @@ class _Reader:
                 what = f"the source `{named}` does not say that it holds {records}"
                 self.findings.add(node, what, hint)
             return str(named)
-        if records == "instruments" and "symbol" not in RECORD_TYPES[self.records].columns:
+        if records == "instruments" and "symbol" not in RECORD_TYPES[self.keys["records"]].columns:
             return None
         found = [
             name

@@ -38,16 +38,18 @@ from tieout.adapters.store.pages import PAGE, pages
 from tieout.adapters.store.tables import FOREVER, open_items
 from tieout.core.lifecycle import OpenItem
 
+_C_TEXT: Final = Text().with_variant(Text(collation="C"), "postgresql")
 _staged = Table(
     "tieout_staged_items",
     MetaData(),
-    Column("side", Text().with_variant(Text(collation="C"), "postgresql")),
-    Column("identity", Text().with_variant(Text(collation="C"), "postgresql")),
-    Column("item", Text().with_variant(Text(collation="C"), "postgresql")),
+    Column("side", _C_TEXT, primary_key=True),
+    Column("identity", _C_TEXT, primary_key=True),
     Column("n", Integer, primary_key=True, autoincrement=False),
+    Column("item", Text),
     prefixes=["TEMPORARY"],
 )
-"""The items of a run, to be sorted by the database: they may be more than memory holds."""
+"""The items of a run, to be sorted by the database: they may be more than memory holds. They are
+read page by page along the key; without it, each page would sort them all again."""
 
 _other = open_items.alias("other")
 _SAME: Final = and_(
@@ -134,8 +136,8 @@ def _undo(connection: Connection, reconciliation: str, day: date) -> None:
 class _Staged(NamedTuple):
     side: str
     identity: str
-    item: str
     n: int
+    item: str
 
 
 def _sorted(database: Database, connection: Connection, items: Iterable[OpenItem]) -> Iterator[Any]:
@@ -144,8 +146,8 @@ def _sorted(database: Database, connection: Connection, items: Iterable[OpenItem
         _Staged(
             item.side.value,
             sha256(encoding.identity_text(item).encode()).hexdigest()[:32],
-            encoding.item_text(item),
             number,
+            encoding.item_text(item),
         )
         for number, item in enumerate(items)
     )
@@ -156,12 +158,12 @@ def _sorted(database: Database, connection: Connection, items: Iterable[OpenItem
     every = chain(few, rows)
     while batch := list(islice(every, PAGE)):
         database.insert(connection, _staged, batch)
-    return pages(connection, select(_staged), list(_staged.c))
+    return pages(connection, select(_staged), [_staged.c.side, _staged.c.identity, _staged.c.n])
 
 
 def _grouped(rows: Iterable[Any]) -> Iterator[_Group]:
     for key, group in groupby(rows, key=lambda row: (row.side, row.identity)):
-        yield key, [row.item for row in group]
+        yield key, sorted(row.item for row in group)
 
 
 def _changes(before: Iterator[_Group], after: Iterator[_Group]) -> Iterator[_Group]:

@@ -10,7 +10,7 @@ from typing import Final
 from tieout.core.infer.columns import LEAST, Profile, map_columns, side_column
 from tieout.core.infer.keys import ENOUGH, Rows, candidates, choose, evidence, overlap, pairs
 from tieout.core.infer.learn import learn_codes
-from tieout.core.infer.names import name_score
+from tieout.core.infer.names import name_score, normal
 from tieout.core.infer.proposal import KeyCandidate, Proposal, Sample, SourceProposal, percent
 from tieout.core.infer.source import Table, read, signed_by_leg, source_proposal, variants
 from tieout.core.infer.values import side_of
@@ -125,6 +125,8 @@ def _record_type(
         ours, theirs = _complete(_look(views[0], type_), _look(views[1], type_), type_)
         if _lacks(ours, name) or _lacks(theirs, name):
             continue
+        if not records and name == "positions" and any(map(_lacks_only_time, views)):
+            continue
         score = _score(ours, type_) + _score(theirs, type_)
         if best is None or score > best[0]:
             best = score, type_, ours, theirs
@@ -151,7 +153,31 @@ def _view(sample: Sample) -> _View:
 def _look(view: _View, type_: RecordType) -> _Side:
     if "side" not in type_.columns:
         return _Side(view.whole, map_columns(view.whole, type_, None))
-    return _Side(view.traded, map_columns(view.traded, type_, view.side))
+    side = _Side(view.traded, map_columns(view.traded, type_, view.side))
+    if type_.name == "trades" and "timestamp" not in side.columns and _names_a_trade(side):
+        taken = {name for name, _ in side.columns.values()}
+        times = [name for name in side.sample.header if name not in taken and _is_time(side, name)]
+        if len(times) == 1:
+            side.columns["timestamp"] = (times[0], LEAST)
+    return side
+
+
+def _is_time(side: _Side, name: str) -> bool:
+    form = side.profile.time(name)
+    return form is not None and form.share == 1 and bool(side.values(name))
+
+
+def _names_a_trade(side: _Side) -> bool:
+    """Whether there are a price and an id that can only be a trade's, not just any `id`."""
+    if not {"trade_id", "price"} <= side.columns.keys():
+        return False
+    return normal(side.columns["trade_id"][0]) not in ("id", "ref", "reference")
+
+
+def _lacks_only_time(view: _View) -> bool:
+    """Trades whose time is missing: the same columns would do for positions, which they are not."""
+    side = _look(view, RECORD_TYPES["trades"])
+    return _names_a_trade(side) and _lacks(side, "trades") == ["timestamp"]
 
 
 def _lacks(side: _Side, records: str) -> list[str]:
@@ -160,6 +186,8 @@ def _lacks(side: _Side, records: str) -> list[str]:
 
 def _closest(view: _View, records: str | None) -> str:
     names = [records] if records else list(NEEDS)
+    if not records and _lacks_only_time(view):
+        names = ["trades"]
     lacking = {name: _lacks(_look(view, RECORD_TYPES[name]), name) for name in names}
     best = min(lacking, key=lambda name: len(lacking[name]))
     if not lacking[best]:

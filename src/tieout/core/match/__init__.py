@@ -9,9 +9,9 @@ identity no readable row of the side has. A record later than the cut is set asi
 
 A. Identity, on each side by itself.
    1. The identity of a record is its values in the side's identity columns (`BoundReading.
-      identity`); null is a value here. The id column (`RecordType.id_of`: `trade_id`, `movement_id`; of an
-      order `order_id`, else `client_order_id`) names one record. Where it is null, and where an
-      event's is not present, the id is derived from the record's content:
+      identity`); null is a value here. The id column (`RecordType.id_of`: `trade_id`,
+      `movement_id`; of an order `order_id`, else `client_order_id`) names one record. Where it is
+      null, and where an event's is not present, the id is derived from the record's content:
       `canonical.derived_id(plain record, n)`, where n = 0, 1, ... counts records of the side
       with that very content. So two equal rows without an id are two records.
    2. `supersedes`: a record whose `supersedes` is not null removes every record of its side whose
@@ -57,6 +57,7 @@ A check's row is looked up for each pair, by the check's columns in its internal
 rows under one key are one row; where they contradict each other, the check is not made.
 
 All records of a CONFLICT and of an AMBIGUOUS group are candidates. Groups order their records by
-side (internal first), role (primary, duplicate, candidate), canonical text, and last by identity. Nothing depends on the order of rows in a file, except which of several equal
-records is called the first, and these are equal.
+side (internal first), role (primary, duplicate, candidate), canonical text, and last by identity.
+Nothing depends on the order of rows in a file, except which of several equal records is called
+the first, and these are equal.
 """

@@ -11,12 +11,18 @@ BATCH = 20_000
 
 
 def structs(kept: Any) -> Iterator[Any]:
-    """Struct arrays of at most `BATCH` rows out of a column of lists of structs."""
+    """Struct arrays of at most `BATCH` rows out of a column of lists of structs.
+
+    By their offsets: `flatten` would load `pyarrow.compute`, which takes longer than a small run.
+    """
     for chunk in kept.chunks:
-        for lists in (chunk.slice(index, 1) for index in range(len(chunk))):
-            flat = lists.flatten()
-            for start in range(0, len(flat), BATCH):
-                yield flat.slice(start, BATCH)
+        offsets = chunk.offsets
+        for index in range(len(chunk)):
+            if not chunk[index].is_valid:
+                continue
+            start, end = offsets[index].as_py(), offsets[index + 1].as_py()
+            for at in range(start, end, BATCH):
+                yield chunk.values.slice(at, min(BATCH, end - at))
 
 
 def columns(struct: Any, prefix: str, names: Sequence[str]) -> list[list[Any]]:
