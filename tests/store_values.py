@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from tieout.core.canonical import nanoseconds
-from tieout.core.lifecycle import Evidence, KnownBreak, OpenItem, Transition, found_of, settle
+from tieout.core.found import found_of
+from tieout.core.lifecycle import Evidence, KnownBreak, OpenItem, Transition, settle
 from tieout.core.model import (
     Break,
     BreakRecord,

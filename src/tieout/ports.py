@@ -13,7 +13,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
-from tieout.core.lifecycle import Found, KnownBreak, OpenItem, Transition
+from tieout.core.found import Found
+from tieout.core.lifecycle import KnownBreak, OpenItem, Transition
 from tieout.core.model import Candidate, Quarantined, Side
 from tieout.core.read import Reading
 from tieout.core.rows import (

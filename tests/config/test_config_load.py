@@ -454,3 +454,31 @@ def test_a_holiday_file_names_its_wrong_line(tmp_path: Path) -> None:
     text = small(document="calendars: {uk: {holidays: days.txt}}")
     with pytest.raises(ConfigError, match=r"days\.txt:2: 'Boxing Day' is not a date"):
         parse(text, tmp_path, {})
+
+
+LISTED = """
+version: 1
+store: sqlite:///s.db
+sources:
+  ours: {type: file, path: ours.csv}
+  theirs: {type: file, path: theirs.csv}
+  listed: {type: file, path: i.csv, records: instruments}
+reconciliations:
+  balances: {records: balances, internal: ours, external: theirs}
+  named: {records: balances, internal: ours, external: theirs, instruments: listed}
+  positions: {records: positions, internal: ours, external: theirs}
+"""
+
+
+def test_records_without_a_symbol_need_no_instruments() -> None:
+    """So a lost file of instruments does not fail balances, unless they name it."""
+    found = parse(LISTED, environ={}).reconciliations
+    assert {name: each.instruments for name, each in found.items()} == {
+        "balances": None,
+        "named": "listed",
+        "positions": "listed",
+    }
+    again = LISTED.replace("reconc", "  more: {type: file, path: j.csv, records: instruments}\nreconc")
+    with pytest.raises(ConfigError) as caught:
+        parse(again, environ={})
+    assert [each.path for each in caught.value.problems] == ["reconciliations.positions"]

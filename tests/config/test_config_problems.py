@@ -325,6 +325,9 @@ def test_a_wrong_table_of_overrides_names_its_line(
 def test_a_missing_file_names_the_nearest_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"tieout init A B"):
         load(tmp_path / "tieout.yaml", {})
+    (tmp_path / ".tieout.yaml").write_text(SMALL)  # a hidden file is not offered
+    with pytest.raises(ConfigError, match=r"tieout init A B"):
+        load(tmp_path / "tieout.yaml", {})
     (tmp_path / "tieout.yml").write_text(SMALL)
     with pytest.raises(ConfigError, match=re.escape(f"did you mean {tmp_path}/tieout.yml?")):
         load(tmp_path / "tieout.yaml", {})

@@ -73,6 +73,37 @@ def test_an_explanation_says_how_a_source_is_read_and_when_it_is_late() -> None:
         assert expected in lines
 
 
+def test_an_explanation_says_how_cells_are_read_and_what_must_be_there() -> None:
+    lines = said(
+        small(
+            "decimal: ',', thousands: '.', values: {side: {K: buy, V: sell}},"
+            " symbols: {BTCUSDT: BTC/USDT}, trailer: 'TRL,(?P<rows>\\d+)', cutoff: '17:00',"
+            " expect: {rows: 2, totals: {quantity: '1.50'}, symbols: [B, A]}, allow_empty: true,"
+            " quantity_sign: {column: kind, negative: [short, s], positive: [long]}"
+        )
+    )
+    for expected in (
+        "the decimal point of its numbers is ',', '.' groups thousands",
+        "side says K for buy, V for sell",
+        "its symbols: BTCUSDT is BTC/USDT",
+        "a symbol that is not mapped is quarantined",
+        "quantities are negative where kind is s or short, positive where it is long",
+        "its last line must match TRL,(?P<rows>\\d+)",
+        "must have 2 records",
+        "the sum of quantity must be 1.5",
+        "must have records of A, B",
+        "no records at all is a valid answer",
+        "records from 17:00 on are of the next business date",
+    ):
+        assert expected in lines
+
+
+def test_an_explanation_shows_a_few_of_many_symbols() -> None:
+    pairs = ", ".join(f"N{n}: S{n}" for n in range(7))
+    [line] = [each for each in said(small(f"symbols: {{{pairs}}}")) if each.startswith("its symb")]
+    assert line.endswith("N4 is S4, and 2 more")
+
+
 def test_ignored_columns_and_presets_are_named() -> None:
     lines = said(small(reconciliation="severity: exchange-validation\nignore: [fee]"))
     assert "never: fee" in lines

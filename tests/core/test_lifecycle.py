@@ -13,17 +13,8 @@ from hypothesis import strategies as st
 from store_values import D1, D2, D3, brk
 
 from tieout.core.canonical import content, dumps
-from tieout.core.lifecycle import (
-    PAGE,
-    Event,
-    Evidence,
-    KnownBreak,
-    Transition,
-    binding,
-    found_of,
-    merging,
-    settle,
-)
+from tieout.core.found import binding, found_of
+from tieout.core.lifecycle import PAGE, Event, Evidence, KnownBreak, Transition, merging, settle
 from tieout.core.model import Break, Difference, Kind, Severity, State
 from tieout.core.tally import Tally
 

@@ -29,6 +29,10 @@ def world(tmp_path: Path) -> World:
             'expect: {totals: {notional: "80"}}',
             "the sum of notional is 20, but its control total is 80",
         ),
+        (
+            'expect: {totals: {fee: "5"}}',
+            "there is no fee to add up, but the control total of fee is 5",
+        ),
         ("expect: {symbols: [AAPL, MSFT]}", "there is no record of MSFT"),
         (
             'covers: {from: "2026-03-02T10:00:00Z", to: "2026-03-02T18:00:00Z"}',

@@ -13,7 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 
-from tieout.core.lifecycle import Found, OpenItem
+from tieout.core.found import Found
+from tieout.core.lifecycle import OpenItem
 from tieout.core.model import Record, Side, Value
 
 CHUNK: Final = 50_000

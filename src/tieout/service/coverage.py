@@ -56,9 +56,9 @@ def _summed(scan: Scan, facts: SideFacts) -> list[str]:
     for column, expected in sorted(scan.controls.totals.items()):
         total = facts.totals.get(column)
         if total is None:
-            wanted = "prices and quantities" if column == "notional" else f"numbers {column!r}"
+            lacking = "price and quantity" if column == "notional" else column
             reasons.append(
-                f"there are no {wanted} to add up, but the control total of {column} is"
+                f"there is no {lacking} to add up, but the control total of {column} is"
                 f" {plain(expected)}"
             )
         elif total != expected:

@@ -11,7 +11,8 @@ from typing import TypeAlias
 
 from tieout.core.canonical import break_id, nanoseconds
 from tieout.core.decide import Bearing, Bench, decide
-from tieout.core.lifecycle import Evidence, OpenItem, found_of
+from tieout.core.found import found_of
+from tieout.core.lifecycle import Evidence, OpenItem
 from tieout.core.match.plan import Plan, plan
 from tieout.core.model import (
     Agrees,

@@ -9,7 +9,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from tieout.core.canonical import RunDigest, moment, nanoseconds
-from tieout.core.lifecycle import Found, Transition, merging, settle
+from tieout.core.found import Found
+from tieout.core.lifecycle import Transition, merging, settle
 from tieout.core.model import RunStatus, Side, State
 from tieout.core.rows import BreakFilter, BreakRow, Prior, RunIntent, RunRow
 from tieout.core.tally import BreakCounts, Tally

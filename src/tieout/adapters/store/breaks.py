@@ -14,7 +14,8 @@ from tieout.adapters.store.database import Database
 from tieout.adapters.store.pages import pages
 from tieout.adapters.store.tables import breaks, history, reconciliations, runs
 from tieout.core.canonical import moment
-from tieout.core.lifecycle import Event, Found, KnownBreak, Transition
+from tieout.core.found import Found
+from tieout.core.lifecycle import Event, KnownBreak, Transition
 from tieout.core.model import State
 from tieout.core.rows import BreakFilter, BreakRow, HistoryRow
 
