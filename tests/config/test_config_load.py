@@ -478,7 +478,9 @@ def test_records_without_a_symbol_need_no_instruments() -> None:
         "named": "listed",
         "positions": "listed",
     }
-    again = LISTED.replace("reconc", "  more: {type: file, path: j.csv, records: instruments}\nreconc")
+    again = LISTED.replace(
+        "reconc", "  more: {type: file, path: j.csv, records: instruments}\nreconc"
+    )
     with pytest.raises(ConfigError) as caught:
         parse(again, environ={})
     assert [each.path for each in caught.value.problems] == ["reconciliations.positions"]

@@ -366,3 +366,8 @@ def test_a_directory_is_no_configuration(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(SMALL)
     with pytest.raises(ConfigError, match="is a directory"):
         load(tmp_path, {})
+
+
+def test_the_home_of_nobody_is_no_path() -> None:
+    [problem] = problems(SMALL.replace("ours.csv", "~nobody-of-that-name/ours.csv"))
+    assert problem.message == "there is no home directory for `~nobody-of-that-name`"

@@ -75,8 +75,7 @@ def test_a_trailers_total_of_no_numbers_makes_a_side_incomplete(tmp_path: Path) 
     """Also where the column is there, and holds texts."""
     path = tmp_path / "t.csv"
     path.write_text(
-        "trade_id,symbol,quantity,price,timestamp\n"
-        "T1,AAPL,2,10,2026-03-02T09:00:00Z\nTRL,5,6,2\n"
+        "trade_id,symbol,quantity,price,timestamp\nT1,AAPL,2,10,2026-03-02T09:00:00Z\nTRL,5,6,2\n"
     )
     pattern = r"TRL,(?P<fee>\d+),(?P<symbol>\d+),(?P<quantity>\d+)"
     config = tmp_path / "tieout.yaml"

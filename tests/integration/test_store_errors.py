@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -153,8 +154,9 @@ def nobody(folder: Path) -> Iterator[None]:
     if os.geteuid() != 0:
         yield
         return
-    for path in [folder, *folder.parents]:
-        if path.name.startswith("pytest"):
+    temporary = Path(tempfile.gettempdir()).resolve()
+    for path in folder.resolve().parents:
+        if path.is_relative_to(temporary) and path != temporary:
             path.chmod(0o755)
     os.seteuid(65534)
     try:

@@ -119,7 +119,11 @@ RECONCILIATION: Final[Table] = {
         share, "1%", "A larger share of unreadable rows makes a side incomplete.", Decimal("0.01")
     ),
     "instruments": Key(
-        text, "instruments", "The source of ticks and multipliers.", None, "the only such source; balances need none"
+        text,
+        "instruments",
+        "The source of ticks and multipliers.",
+        None,
+        "the only such source; balances need none",
     ),
     "prices": Key(text, "prices", "The source of conversion rates.", None, "the only such source"),
     "reporting_currency": Key(

@@ -55,7 +55,12 @@ LATER: Final = ("venue", "book", "freqtrade", "kafka")
 
 def _path(node: Node, findings: Findings) -> str:
     """A path or pattern, absolute: relative ones start at the configuration's directory."""
-    return str(findings.base / Path(text(node, findings)).expanduser())
+    path = Path(text(node, findings))
+    try:
+        return str(findings.base / path.expanduser())
+    except RuntimeError:
+        what = f"there is no home directory for `{path.parts[0]}`"
+        raise Fault(node, what, f"a file of that name: `./{path}`") from None
 
 
 def _pattern(node: Node, findings: Findings) -> str:
