@@ -228,9 +228,20 @@ def test_coverage_of_a_source() -> None:
 
 
 def test_a_source_that_repeats_the_whole_history() -> None:
-    sources = parse(small("covers: everything"), environ={}).sources
+    text = small("covers: everything").replace(
+        "path: theirs.csv", "path: theirs.csv, covers: everything"
+    )
+    sources = parse(text, environ={}).sources
     assert sources["ours"].everything
-    assert not sources["theirs"].everything
+    assert sources["theirs"].everything
+    assert not parse(small(), environ={}).sources["ours"].everything
+
+
+def test_a_whole_history_is_not_compared_with_a_day() -> None:
+    """What was matched on an earlier day would have no partner, and be missing."""
+    with pytest.raises(ConfigError, match="'ours' covers everything, but 'theirs'") as caught:
+        parse(small("covers: everything"), environ={})
+    assert caught.value.problems[0].line == 3
 
 
 def test_a_deadline_in_business_days() -> None:

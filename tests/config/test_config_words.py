@@ -52,7 +52,9 @@ def test_an_explanation_says_how_a_source_is_read_and_when_it_is_late() -> None:
             "checks: [{pnl: cash, source: pnl, tolerance: 0.5}]\n"
             "deadline: {business_days: 2, at: '09:00', timezone: UTC, cutoff: '17:00'}\n"
             "policy: [{do: {sync: external}, limit: {per_day: 2}}]",
-        ).replace("sources:\n", "sources:\n  pnl: {type: frame, records: pnl}\n")
+        )
+        .replace("sources:\n", "sources:\n  pnl: {type: frame, records: pnl}\n")
+        .replace("path: theirs.csv", "path: theirs.csv, covers: everything")
     )
     for expected in (
         "venue is always x",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from conformance.tables import Case
 
+from tieout.core.model import Side
+
 TWICE = """
     trade_id, side, quantity
     T1,       buy,  1
@@ -342,6 +344,14 @@ CASES = [
         "break i1 e1: order_id | AMBIGUOUS i2 i3 e2",
         records="orders",
         on="client_order_id",
+    ),
+    Case(
+        "a_carried_order_without_an_id_that_comes_again_is_not_two",
+        "order_id, quantity\n O1, 1",
+        "order_id, quantity\n O1, 1\n , 2",
+        "matched 1 | single e2",
+        records="orders",
+        carried={Side.EXTERNAL: "order_id, quantity\n , 2"},
     ),
     Case(
         "pnl_rows_without_a_trade_id_are_alone",

@@ -29,6 +29,8 @@ settings.register_profile(
     "deep", max_examples=1000, database=None, deadline=None, suppress_health_check=_QUIET
 )
 PROFILE = settings.get_profile(os.environ.get("TIEOUT_HYPOTHESIS", "fast"))
+FEWER = settings(PROFILE, max_examples=PROFILE.max_examples // 2)
+"""For what asks an engine twice, or writes files."""
 
 NULL = ""
 POOLS = {

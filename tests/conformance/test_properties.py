@@ -8,7 +8,7 @@ import pytest
 from conformance.comparison import outcome, sketch, used_records, uses
 from conformance.engines import FAST_ENGINES, engine_called, engines
 from conformance.outcomes import run
-from conformance.strategies import PROFILE, TICKS, cases, mirrored, shuffled
+from conformance.strategies import FEWER, PROFILE, TICKS, cases, mirrored, shuffled
 from conformance.tables import Carrier, Case
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +29,7 @@ def test_an_engine_answers_as_the_reference_does(name: str, case: Case, carrier:
 
 
 @engines("reference", *FAST_ENGINES)
-@PROFILE
+@FEWER
 @given(case=cases(), order=st.lists(st.floats(0, 1), min_size=5, max_size=5))
 def test_the_order_of_rows_changes_nothing(name: str, case: Case, order: list[float]) -> None:
     engine = engine_called(name)
@@ -39,7 +39,7 @@ def test_the_order_of_rows_changes_nothing(name: str, case: Case, order: list[fl
 
 
 @engines("reference", *FAST_ENGINES)
-@PROFILE
+@FEWER
 @given(case=cases(overrides=False, checks=False))
 def test_exchanged_sides_give_the_mirror_image(name: str, case: Case) -> None:
     """What one side lacks is then what the other lacks; all else stays."""
@@ -65,7 +65,7 @@ def test_every_record_is_used_exactly_once(name: str, case: Case) -> None:
 
 
 @engines("reference", *FAST_ENGINES)
-@PROFILE
+@FEWER
 @given(case=cases())
 def test_a_run_repeated_gives_the_same(name: str, case: Case) -> None:
     task = case.task(MEMORY)
@@ -75,7 +75,7 @@ def test_a_run_repeated_gives_the_same(name: str, case: Case) -> None:
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 @engines("reference", *FAST_ENGINES)
-@PROFILE
+@FEWER
 @given(case=cases())
 def test_files_and_frames_give_the_same(
     name: str, kind: str, tmp_path_factory: pytest.TempPathFactory, case: Case

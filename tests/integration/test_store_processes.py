@@ -41,13 +41,15 @@ def store(url: str) -> Iterator[Store]:
 
 
 def start(url: str, *arguments: str) -> subprocess.Popen[str]:
+    # A process that is killed tears the file of its coverage, so these write none.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
     return subprocess.Popen(
         [sys.executable, str(TESTS / "store_process.py"), url, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
+        env={**kept, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])},
     )
 
 

@@ -229,9 +229,14 @@ class Cli:
         return json.loads(self.out)
 
 
-def environment() -> dict[str, str]:
-    """One in which nothing depends on who runs the tests, but for coverage's variables."""
-    kept = {name: text for name, text in os.environ.items() if name.startswith("COV")}
+def environment(*, measured: bool = True) -> dict[str, str]:
+    """One in which nothing depends on who runs the tests, but for coverage's variables.
+
+    Args:
+        measured: whether the process's coverage counts. A process that is killed tears the file
+            of its measurements, so it had better write none.
+    """
+    kept = {name: text for name, text in os.environ.items() if name.startswith("COV") and measured}
     source = str(Path(tieout.__file__).parents[1])
     return kept | {"PATH": os.environ["PATH"], "PYTHONPATH": source, "LANG": "C.UTF-8"}
 

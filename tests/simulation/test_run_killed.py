@@ -55,7 +55,7 @@ def run(folder: Path, day: int) -> None:
     done = subprocess.run(
         command(*arguments(day), "--quiet"),
         cwd=folder,
-        env=environment(),
+        env=environment(measured=False),
         capture_output=True,
         text=True,
         check=False,
@@ -157,12 +157,12 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 def test_killed_at_random_moments_the_result_is_whole_or_not_there(stage: Stage) -> None:
     chance = random.Random(20260302)
     seen = []
-    for _ in range(15):
+    for _ in range(8):
         stage.restore()
         process = subprocess.Popen(
             command(*arguments(3)),
             cwd=stage.folder,
-            env=environment(),
+            env=environment(measured=False),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -231,7 +231,7 @@ def test_killed_at_each_step_the_result_is_whole_or_not_there(stage: Stage, poin
     done = subprocess.run(
         [sys.executable, "-c", DRIVER, place, str(count), when, *arguments(3)],
         cwd=stage.folder,
-        env=environment(),
+        env=environment(measured=False),
         capture_output=True,
         check=False,
     )
@@ -258,7 +258,7 @@ def test_a_kill_leaves_a_postgresql_store_as_it_was(stage: Stage, postgres_url: 
             done = subprocess.run(
                 [sys.executable, "-c", DRIVER, place, str(count), when, *arguments(3)],
                 cwd=stage.folder,
-                env=environment(),
+                env=environment(measured=False),
                 capture_output=True,
                 check=False,
             )

@@ -19,6 +19,8 @@ def check_sources(
     findings: Findings,
 ) -> None:
     """Report columns, values and names that no use of a source knows."""
+    reconciliations = list(reconciliations)
+    _check_covers(nodes, sources, reconciliations, findings)
     uses: dict[str, set[str]] = {name: set() for name in sources}
     for each in reconciliations:
         for name in (each.internal, each.external):
@@ -30,6 +32,35 @@ def check_sources(
             if contracts:
                 _Check(nodes[name], source, contracts, findings).run()
             _check_aliases(nodes[name], source, sources, findings)
+
+
+def _check_covers(
+    nodes: Mapping[str, Node],
+    sources: Mapping[str, SourceSettings | None],
+    reconciliations: Iterable[ReconciliationSettings],
+    findings: Findings,
+) -> None:
+    """One side with its whole history against a day of the other: each old match would be a break.
+
+    What was matched once is not kept, so that the history's records have no partner again.
+    """
+    for each in reconciliations:
+        internal, external = sources.get(each.internal), sources.get(each.external)
+        event = RECORD_TYPES[each.rules.records].event
+        if internal is None or external is None or not event:
+            continue
+        if internal.everything is external.everything:
+            continue
+        whole = internal if internal.everything else external
+        daily = external if internal.everything else internal
+        if daily.type == "frame":
+            continue
+        findings.add(
+            nodes[whole.name],
+            f"{whole.name!r} covers everything, but {daily.name!r}, which {each.name!r} compares"
+            " it with, only its business date: what matched on an earlier day would be missing",
+            f"say `covers: everything` for both, or give {whole.name!r} a file a day",
+        )
 
 
 def _check_aliases(

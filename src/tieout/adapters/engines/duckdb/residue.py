@@ -173,7 +173,7 @@ def _contents_again(
     con: duckdb.DuckDBPyConnection, plan: Plan, staged: Staged, carried: Sequence[OpenItem]
 ) -> set[int]:
     """Items whose id was derived from content that the side has again."""
-    id_column = plan.records.id_column
+    id_column = plan.records.id_of(staged.bound.identity)
     derived = [
         index
         for index, item in enumerate(carried)
