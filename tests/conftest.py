@@ -8,7 +8,8 @@ from hypothesis import settings
 
 pytest_plugins = ["postgres"]
 
-# A loaded machine is slow, which proves nothing; where CI=true, a failure can be repeated.
-settings.register_profile("local", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "local")
+# A loaded machine is slow, which proves nothing. A change is judged by the same examples
+# everywhere; `TIEOUT_HYPOTHESIS=deep` looks for new ones, and for longer.
+settings.register_profile("fast", deadline=None, derandomize=True)
+settings.register_profile("deep", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("TIEOUT_HYPOTHESIS", "fast"))

@@ -233,8 +233,8 @@ def environment(*, measured: bool = True) -> dict[str, str]:
     """One in which nothing depends on who runs the tests, but for coverage's variables.
 
     Args:
-        measured: whether the process's coverage counts. A process that is killed tears the file
-            of its measurements, so it had better write none.
+        measured: whether the process's coverage counts. One that is killed or has a full disk
+            tears the file of its measurements, so it had better write none.
     """
     kept = {name: text for name, text in os.environ.items() if name.startswith("COV") and measured}
     source = str(Path(tieout.__file__).parents[1])

@@ -126,7 +126,7 @@ def test_a_full_disk_is_a_clear_error_and_leaves_the_store_as_it_was(tmp_path: P
     done = subprocess.run(
         command(*ARGUMENTS),
         cwd=tmp_path,
-        env=environment(),
+        env=environment(measured=False),
         capture_output=True,
         text=True,
         check=False,
@@ -157,7 +157,7 @@ def test_a_full_disk_for_the_file_of_breaks_says_so(tmp_path: Path) -> None:
         done = subprocess.run(
             command(*ARGUMENTS, "--breaks", target.name),
             cwd=tmp_path,
-            env=environment(),
+            env=environment(measured=False),
             capture_output=True,
             text=True,
             check=False,
