@@ -53,7 +53,7 @@ def identify(rows: Iterable[Record], identity: Sequence[str], records: RecordTyp
     return identified
 
 
-def settle_identities(side: Side, rows: Sequence[Record], records: RecordType) -> Identified:
+def settle_identities(side: Side, rows: Sequence[Record]) -> Identified:
     """Drop what is superseded, fold identical copies, set conflicts aside.
 
     Args:
@@ -71,7 +71,7 @@ def settle_identities(side: Side, rows: Sequence[Record], records: RecordType) -
             free.append(same[0])
             continue
         winners = _latest(same)
-        contents = {_content(record, records) for record in winners}
+        contents = {_content(record) for record in winners}
         if len(contents) > 1:
             conflicts.append(tuple((side, Role.CANDIDATE, record) for record in winners))
             continue
@@ -130,10 +130,9 @@ def _rank(record: Record, column: str) -> tuple[bool, Decimal]:
     return (value is not None, value if isinstance(value, Decimal) else Decimal(0))
 
 
-def _content(record: Record, records: RecordType) -> str:
+def _content(record: Record) -> frozenset[tuple[str, Value]]:
     """What makes two records equal: a column that is absent is like one that is empty."""
-    present = {name: value for name, value in record.values.items() if value is not None}
-    return dumps(plain_record(present, records))
+    return frozenset(item for item in record.values.items() if item[1] is not None)
 
 
 def _place(record: Record) -> tuple[bool, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from tieout.core.canonical import dumps, plain_record
 from tieout.core.match.identity import GroupRecords, settle_identities
@@ -44,8 +45,8 @@ def match_records(
         Every record in exactly one candidate, except superseded ones and the first of
         duplicates, which is in its DUPLICATE group and goes on as well.
     """
-    left = settle_identities(Side.INTERNAL, internal, plan.records)
-    right = settle_identities(Side.EXTERNAL, external, plan.records)
+    left = settle_identities(Side.INTERNAL, internal)
+    right = settle_identities(Side.EXTERNAL, external)
     for copies in (*left.duplicates, *right.duplicates):
         yield Group(Kind.DUPLICATE, _ordered(copies, plan))
     pool = _Pool(left.free, right.free)
@@ -210,18 +211,28 @@ def _blocked_keys(
 
 
 def _ordered(records: Iterable[tuple[Side, Role, Record]], plan: Plan) -> GroupRecords:
-    """Records by side, role and content, so that equal groups are equal."""
+    """Records by side, role, content and identity, so that equal groups are equal."""
+    parts = list(records)
+    places = {(side, role) for side, role, _ in parts}
+    if len(places) == len(parts):  # as a record and its copy: their contents decide nothing
+        return tuple(sorted(parts, key=_place))
     return tuple(
         sorted(
-            records,
-            key=lambda each: (
-                each[0] is Side.EXTERNAL,
-                list(Role).index(each[1]),
-                dumps(plain_record(each[2].values, plan.records)),
-                dumps([str(value) for value in each[2].identity.values()]),
+            parts,
+            key=lambda part: (
+                _place(part),
+                dumps(plain_record(part[2].values, plan.records)),
+                dumps([str(value) for value in part[2].identity.values()]),
             ),
         )
     )
+
+
+_ROLES: Final = list(Role)
+
+
+def _place(part: tuple[Side, Role, Record]) -> tuple[bool, int]:
+    return part[0] is Side.EXTERNAL, _ROLES.index(part[1])
 
 
 def _anchor(group: GroupRecords, plan: Plan) -> tuple[bool, str]:
