@@ -93,7 +93,6 @@ class MatchTask:
     external: SideTask
     checks: Sequence[CheckTask] = ()
     cut: int | None = None
-    keep_statistics: bool = True
     business_date: date | None = None
     multipliers: bool = False
 

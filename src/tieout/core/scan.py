@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -179,10 +178,3 @@ class Coverage:
     totals: Mapping[str, Decimal] = field(default_factory=dict)
     inputs: tuple[InputFile, ...] = ()
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Covered:
-    """Which business dates a side covered completely in earlier runs."""
-
-    dates: frozenset[date] = frozenset()
