@@ -30,9 +30,12 @@ check: $(VENV)/.dev ## lint, format, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-bench: ## measure Tieout beside its peers, in an environment of their own
+# Tieout runs in what a plain install gives; what its peers bring along would slow its start.
+bench: ## measure Tieout beside its peers, each in an environment of its own
+	@$(MAKE) --no-print-directory VENV=$(VENV)/plain $(VENV)/plain/.run
 	@$(MAKE) --no-print-directory VENV=$(VENV)/bench $(VENV)/bench/.bench
-	$(VENV)/bench/bin/python benchmarks/run.py $(ARGS)
+	@$(VENV)/plain/bin/python -m compileall -q src
+	$(VENV)/bench/bin/python benchmarks/run.py --python $(CURDIR)/$(VENV)/plain/bin/python $(ARGS)
 
 lock: ## resolve the dependencies again: uv.lock and requirements/ (needs uv)
 	env -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS \

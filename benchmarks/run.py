@@ -70,6 +70,7 @@ class Bench:
     rows: int
     repeat: int
     folder: Path
+    python: str
     lines: list[Line] = field(default_factory=list)
     samples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -85,7 +86,7 @@ class Bench:
         with self._place() as place:
             config = Path(place, "tieout.yaml")
             config.write_text(CONFIG.format(**files))
-            command = [*options.pop("before", []), sys.executable, "-m", "tieout", "run"]
+            command = [*options.pop("before", []), self.python, "-m", "tieout", "run"]
             command += [str(config), "--as-of", AS_OF, "--format", "json"]
             return run(command, Path(place), accepted=(0, 1), **options)
 
@@ -360,6 +361,12 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="CASE",
         help=f"of {', '.join(CASES)}",
     )
+    parser.add_argument(
+        "--python",
+        default=sys.executable,
+        metavar="PATH",
+        help="the Python that has Tieout (default: this one)",
+    )
     parser.add_argument("--quick", action="store_true", help="100,000 rows, one pair")
     parser.add_argument(
         "--build",
@@ -378,7 +385,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = _arguments(arguments)
     asked.build.mkdir(parents=True, exist_ok=True)
     machine = _machine()
-    bench = Bench(asked.rows, asked.repeat, asked.build.resolve())
+    bench = Bench(asked.rows, asked.repeat, asked.build.resolve(), asked.python)
     for name in asked.only:
         CASES[name](bench)
     print(_table(bench.lines))
