@@ -53,7 +53,7 @@ def main(url: str, day: str, count: str, die_at: str = "never") -> None:
             die()
         return run.row()
 
-    items = [item(each.id) for each in found]
+    items = sorted(item(each.id) for each in found)
     try:
         store.commit(RunResult(began, fence, steps, finish, open_items=items))
         say("committed")

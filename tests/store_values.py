@@ -10,9 +10,10 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from tieout.core.canonical import nanoseconds
+from tieout.core.canonical import break_id, nanoseconds
 from tieout.core.found import found_of
-from tieout.core.lifecycle import Evidence, KnownBreak, OpenItem, Transition, settle
+from tieout.core.held import Held, held_of
+from tieout.core.lifecycle import Evidence, KnownBreak, Transition, settle
 from tieout.core.model import (
     Break,
     BreakRecord,
@@ -20,7 +21,6 @@ from tieout.core.model import (
     Kind,
     Money,
     Quarantined,
-    Record,
     Role,
     RunStatus,
     Severity,
@@ -67,12 +67,13 @@ def item(
     side: Side = Side.INTERNAL,
     since: date = D1,
     unreadable: bool = False,
-    **values: Any,
-) -> OpenItem:
-    """A carried record, as a store hands it out."""
+    **values: str,
+) -> Held:
+    """A carried record."""
     identity = {"venue": None, "trade_id": id_}
-    record = Record({**identity, "price": Decimal(1), **values}, identity, carried_from=since)
-    return OpenItem(side, record, since, unreadable)
+    key = break_id("r", identity, side)
+    record = {**identity, "price": "1", **values}
+    return held_of(key, side, identity, record, since, unreadable=unreadable)
 
 
 def intent(
@@ -138,7 +139,7 @@ def commit(
     day: date,
     found: Iterable[Break] = (),
     *,
-    items: Iterable[OpenItem] = (),
+    items: Iterable[Held] = (),
     quarantine: Iterable[tuple[Side | None, Quarantined]] = (),
     covered: Mapping[Side, bool] | None = None,
     evidence: Evidence | None = None,
@@ -157,7 +158,7 @@ def commit(
             fence=fence,
             settle=run.settle,
             finish=lambda: run.row(**changes),
-            open_items=items,
+            open_items=sorted(items),
             quarantine=quarantine,
             covered=covered or {},
         )

@@ -14,12 +14,14 @@ from decimal import Decimal
 from typing import Protocol
 
 from tieout.core.found import Found
+from tieout.core.held import Held
 from tieout.core.lifecycle import KnownBreak, OpenItem, Transition
-from tieout.core.model import Candidate, Quarantined, Side
+from tieout.core.model import Candidate, Quarantined, Record, Side
 from tieout.core.read import Reading
 from tieout.core.rows import (
     BreakFilter,
     BreakRow,
+    BreakTally,
     DriftStatistic,
     HistoryRow,
     Prior,
@@ -29,6 +31,7 @@ from tieout.core.rows import (
 )
 from tieout.core.rules import Rules
 from tieout.core.scan import Scan
+from tieout.core.valuation import Instrument
 
 
 class Clock(Protocol):
@@ -85,7 +88,9 @@ class MatchTask:
         cut: records later than this (UTC nanoseconds) are counted `after_cut`, not compared.
         business_date: the run's; the `since` of records that are new and after the cut.
             Without it, that is the cut's day in UTC.
-        multipliers: instruments with a multiplier take part in `cash` checks.
+        instruments: by symbol. Their ticks are tolerances; and where one has a multiplier, no
+            engine can say what a `cash` check comes to.
+        watched: internal records, as far as known, whose pairs are handed out even if they agree.
     """
 
     rules: Rules
@@ -94,7 +99,8 @@ class MatchTask:
     checks: Sequence[CheckTask] = ()
     cut: int | None = None
     business_date: date | None = None
-    multipliers: bool = False
+    instruments: Mapping[str, Instrument] = field(default_factory=dict)
+    watched: Sequence[Record] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +188,12 @@ class Spool(Protocol):
         """All breaks, sorted by id; a new iterator each time."""
         ...
 
-    def hold(self, item: OpenItem) -> None:
+    def hold(self, held: Held) -> None:
         """Keep a record that is carried into the next run."""
         ...
 
-    def held(self) -> Iterator[OpenItem]:
-        """The records to carry, in the order in which they came; a new iterator each time."""
+    def held(self) -> Iterator[Held]:
+        """The records to carry, sorted by key; a new iterator each time."""
         ...
 
 
@@ -214,7 +220,7 @@ class RunResult:
     Attributes:
         settle: called once inside the transaction; yields the transitions sorted by id.
         finish: called after the last transition: the run's row, with digest and break counts.
-        open_items: all records to carry after this business date.
+        open_items: all records to carry after this business date, sorted by key.
         quarantine: with their side (None for the rows of a check's source).
     """
 
@@ -222,7 +228,7 @@ class RunResult:
     fence: int
     settle: Callable[[StoreView], Iterator[Transition]]
     finish: Callable[[], RunRow]
-    open_items: Iterable[OpenItem] = ()
+    open_items: Iterable[Held] = ()
     quarantine: Iterable[tuple[Side | None, Quarantined]] = ()
     covered: Mapping[Side, bool] = field(default_factory=dict)
 
@@ -240,8 +246,11 @@ class Store(Protocol):
 
     def prior(self, reconciliation: str) -> Prior: ...
 
-    def open_items(self, reconciliation: str, *, before: date) -> Iterator[OpenItem]:
-        """What was open at the end of the last run before the business date `before`."""
+    def open_items(self, reconciliation: str, *, before: date) -> Iterator[Held]:
+        """What was open at the end of the last run before the business date `before`.
+
+        Sorted by key.
+        """
         ...
 
     def view(self, reconciliation: str) -> AbstractContextManager[StoreView]: ...
@@ -261,6 +270,13 @@ class Store(Protocol):
         """
         ...
 
+    def withdraw(self, run_id: str) -> None:
+        """Forget a run that began and is about to be begun anew: it has neither failed nor ended.
+
+        Nothing happens to a run that ended already.
+        """
+        ...
+
     def runs(
         self,
         *,
@@ -272,7 +288,14 @@ class Store(Protocol):
         ...
 
     def breaks(self, where: BreakFilter) -> Iterator[BreakRow]:
-        """Sorted by reconciliation, then id."""
+        """Sorted by reconciliation, then id; or as `BreakFilter.worst` says."""
+        ...
+
+    def tally(self, where: BreakFilter) -> Iterator[BreakTally]:
+        """How many `breaks` would give, by reconciliation, kind and severity; sorted by these.
+
+        `where.worst` does not count.
+        """
         ...
 
     def history(self, break_id: str) -> Iterator[HistoryRow]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec import structs
 from store_values import D1, D2, D3, brk
 
-from tieout.core.canonical import content, dumps
+from tieout.core.canonical import content
 from tieout.core.found import binding, found_of
 from tieout.core.lifecycle import PAGE, Event, Evidence, KnownBreak, Transition, merging, settle
 from tieout.core.model import Break, Difference, Kind, Severity, State
@@ -99,7 +100,7 @@ def known_of(
     return KnownBreak(
         found.id,
         state,
-        dumps(content(found)),
+        content(found),
         binding(found, snapshot=snapshot),
         on,
         first_seen,
@@ -217,7 +218,7 @@ def test_5_a_missing_side_that_appears_keeps_the_age_under_the_id_of_the_pair(
     assume(orphans and found)
     orphan = data.draw(st.sampled_from(orphans))
     at = data.draw(st.integers(0, len(found) - 1))
-    found[at] = replace(found[at], alias=orphan.id)
+    found[at] = structs.replace(found[at], alias=orphan.id)
     id_ = found[at].id
     steps = {step.id: step for step in model.run(found, evidence)}
     pair, gone = steps[id_], steps[orphan.id]

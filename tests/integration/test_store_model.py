@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from store_values import D1, D2, D3, D4, brk, commit, intent, item
 
 from tieout.adapters.store import open_store
-from tieout.core.lifecycle import Evidence, OpenItem
+from tieout.core.lifecycle import Evidence
 from tieout.core.model import Side
 from tieout.core.rows import BreakFilter
 from tieout.ports import Store
@@ -22,7 +22,7 @@ items = st.lists(
         st.sampled_from("ab"),
         side=st.sampled_from(Side),
         since=st.sampled_from(DAYS[:2]),
-        version=st.sampled_from([None, 1]),
+        version=st.sampled_from(["1", "2"]),
     ),
     max_size=4,
 )
@@ -37,7 +37,7 @@ runs = st.lists(
 
 def answer(store: Store) -> dict[str, Any]:
     """Everything a store can be asked."""
-    open_items = {day: sorted(map(_told, store.open_items("r", before=day))) for day in DAYS}
+    open_items = {day: list(store.open_items("r", before=day)) for day in DAYS}
     with store.view("r") as view:
         unresolved = list(view.open_breaks())
     rows = list(store.breaks(BreakFilter()))
@@ -49,11 +49,6 @@ def answer(store: Store) -> dict[str, Any]:
         "history": {row.id: list(store.history(row.id)) for row in rows},
         "runs": list(store.runs()),
     }
-
-
-def _told(kept: OpenItem) -> str:
-    values = sorted(kept.record.values.items(), key=str)
-    return f"{kept.side} {values} {kept.since} {kept.record.carried_from} {kept.unreadable}"
 
 
 @settings(max_examples=40, deadline=None)

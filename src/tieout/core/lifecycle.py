@@ -25,6 +25,8 @@ from enum import StrEnum
 from itertools import islice
 from typing import TypeAlias, TypeVar
 
+from msgspec import Struct
+
 from tieout.core.found import Found
 from tieout.core.model import Record, Side, State
 
@@ -43,8 +45,12 @@ class Event(StrEnum):
     MERGED = "merged"
 
 
-@dataclass(frozen=True, slots=True)
-class KnownBreak:
+# For what is asked of every break: an enumeration is slow to find its members.
+_OPEN, _RESOLVED, _SUPPRESSED = State.OPEN, State.RESOLVED, State.SUPPRESSED
+_OPENED, _CARRIED = Event.OPENED, Event.CARRIED
+
+
+class KnownBreak(Struct, frozen=True):
     """What the store knows of a break before a run.
 
     Attributes:
@@ -67,8 +73,7 @@ class KnownBreak:
     cleared_on: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Struct, frozen=True):
     """One break's step in a run.
 
     Attributes:
@@ -97,15 +102,13 @@ class Transition:
     @property
     def open(self) -> bool:
         """Whether the break is open after the run: what is counted, digested and reported."""
-        return self.state not in (State.RESOLVED, State.SUPPRESSED)
+        return self.state is not _RESOLVED and self.state is not _SUPPRESSED
 
     @property
     def written(self) -> bool:
         """Whether history tells of it: anything but a carried break with the same content."""
         return (
-            self.event is not Event.CARRIED
-            or self.known is None
-            or self.known.content != self.content
+            self.event is not _CARRIED or self.known is None or self.known.content != self.content
         )
 
 
@@ -276,7 +279,7 @@ class _Step:
         elif self.evidence.clears(known):
             event, state = Event.CLEARED, State.RESOLVED
         else:
-            event, state = Event.CARRIED, self._state(known)
+            event, state = _CARRIED, self._state(known)
         return Transition(
             id=known.id,
             event=event,
@@ -293,20 +296,20 @@ class _Step:
     def found(self, brk: Found, known: KnownBreak | None) -> Transition | None:
         """A break that was found, and what was known of it in any state."""
         text, bound = brk.content, brk.binding
-        first_seen, opened_at, state = self.as_of, self.as_of, State.OPEN
+        first_seen, opened_at, state = self.as_of, self.as_of, _OPEN
         merged_from = self.incoming.get(brk.id)
         if known is None:
-            event = Event.OPENED
+            event = _OPENED
         else:
             first_seen = known.first_seen
-            if known.state is State.RESOLVED:
+            if known.state is _RESOLVED:
                 if merged_from is None and self._cleared_later(known, bound):
                     return None
                 event = Event.REOPENED
             else:
-                event = Event.CARRIED if known.binding == bound else Event.CHANGED
+                event = _CARRIED if known.binding == bound else Event.CHANGED
                 opened_at = known.opened_at
-                state = self._state(known) if event is Event.CARRIED else State.OPEN
+                state = self._state(known) if event is _CARRIED else _OPEN
         if merged_from is not None:
             merge = self.merges[merged_from]
             event, state = Event.CHANGED, State.OPEN
@@ -329,8 +332,8 @@ class _Step:
     def _state(self, known: KnownBreak) -> State:
         """The state of a carried break: what a person decided holds until its date."""
         until = known.suppressed_until
-        if known.state is State.SUPPRESSED and until is not None and until <= self.as_of:
-            return State.OPEN
+        if known.state is _SUPPRESSED and until is not None and until <= self.as_of:
+            return _OPEN
         return known.state
 
     def _cleared_later(self, known: KnownBreak, bound: str) -> bool:

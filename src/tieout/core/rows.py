@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from tieout.core.model import Quarantined, RunStatus, Side
+from tieout.core.model import Quarantined, RunStatus, Severity, Side
 from tieout.core.scan import Coverage, InputFile
 from tieout.core.tally import BreakCounts
 
@@ -152,3 +152,33 @@ class BreakFilter:
     """Least severity, as its number."""
     run_id: str | None = None
     id_prefix: str | None = None
+    worst: int | None = None
+    """At most so many, and the worst first: in the order of `badness`."""
+
+
+def badness(row: BreakRow) -> tuple[int, bool, Decimal, str, str]:
+    """Sorts the worst first: by severity, value at risk, id.
+
+    An unknown value stands behind every known one. Amounts are compared as numbers, whatever
+    their currency.
+    """
+    value = row.value_amount
+    severity = -int(Severity.of(row.content["severity"]))
+    amount = Decimal(0) if value is None else value.copy_negate()
+    return severity, value is None, amount, row.id, row.reconciliation
+
+
+@dataclass(frozen=True, slots=True)
+class BreakTally:
+    """How many breaks of one reconciliation, kind and severity there are.
+
+    Attributes:
+        severity: its number.
+        oldest: when the one that is open for longest was opened.
+    """
+
+    reconciliation: str
+    kind: str
+    severity: int
+    number: int
+    oldest: datetime

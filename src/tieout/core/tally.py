@@ -26,44 +26,49 @@ class BreakCounts:
     by_severity: Mapping[str, int] = field(default_factory=dict)
 
 
+_SUPPRESSED = State.SUPPRESSED
+
+
 class Tally:
     """Counts transitions as they pass. Kinds and severities are of the breaks open after."""
 
     def __init__(self) -> None:
-        self._events: Counter[Event] = Counter()
+        self._events: Counter[str] = Counter()
         self._kinds: Counter[str] = Counter()
-        self._severities: Counter[str] = Counter()
+        self._severities: Counter[int] = Counter()
         self._suppressed = 0
 
     def add(self, transition: Transition) -> None:
-        if transition.state is State.SUPPRESSED:
+        if transition.state is _SUPPRESSED:
             self._suppressed += 1
             return
-        self._events[transition.event] += 1
+        self._events[str(transition.event)] += 1
         if transition.open:
-            kind, severity = _labels(transition)
+            kind, severity = _graded(transition)
             self._kinds[kind] += 1
             self._severities[severity] += 1
 
     def counts(self) -> BreakCounts:
         events = self._events
-        severities = sorted(self._severities.items(), key=lambda item: Severity.of(item[0]))
         return BreakCounts(
             open=self._kinds.total(),
-            new=events[Event.OPENED],
-            carried=events[Event.CARRIED],
-            changed=events[Event.CHANGED],
-            reopened=events[Event.REOPENED],
-            cleared=events[Event.CLEARED],
+            new=events[Event.OPENED.value],
+            carried=events[Event.CARRIED.value],
+            changed=events[Event.CHANGED.value],
+            reopened=events[Event.REOPENED.value],
+            cleared=events[Event.CLEARED.value],
             suppressed=self._suppressed,
             by_kind=dict(sorted(self._kinds.items())),
-            by_severity=dict(severities),
+            by_severity={
+                Severity(severity).label: number
+                for severity, number in sorted(self._severities.items())
+            },
         )
 
 
-def _labels(transition: Transition) -> tuple[str, str]:
-    """Kind and severity as texts."""
+def _graded(transition: Transition) -> tuple[str, int]:
+    """Kind, and severity as a number."""
     if transition.brk is not None:
-        return transition.brk.kind, Severity(transition.brk.severity).label
+        return transition.brk.kind, transition.brk.severity
     stored = json.loads(transition.content)
-    return stored["kind"], stored["severity"]
+    return stored["kind"], Severity.of(stored["severity"])

@@ -13,20 +13,48 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TypeAlias
 
-from tieout.core.canonical import dumps, plain_record
+from tieout.core.canonical import break_id
+from tieout.core.decide import Bench
+from tieout.core.held import Held, held_of, opened
 from tieout.core.lifecycle import OpenItem
-from tieout.core.model import Record, Side
+from tieout.core.model import Break, Side
 from tieout.core.rows import Prior
 from tieout.core.schema import RecordType
 from tieout.ports import Store
 
-Key: TypeAlias = tuple[Side, str]
-"""A side and a record's identity as text."""
+Key: TypeAlias = str
+"""What makes a carried record the same one from run to run; see `core.held`."""
+
+Keyed: TypeAlias = tuple[Key, OpenItem]
 
 
-def key(side: Side, record: Record, records: RecordType) -> Key:
-    """What makes a carried record the same one from run to run."""
-    return side, dumps(plain_record(record.identity, records))
+def held_by(brk: Break, bench: Bench, day: date) -> Iterator[Held]:
+    """The records of a break that go on into the next run. `day`: the run's business date.
+
+    What the break says of them is not worked out again: its own texts, and its ids as keys.
+    """
+    for part, record in brk.held:
+        side, key = part.side, None
+        if part is brk.held[0][0]:
+            identity, key = brk.key, brk.id
+        else:
+            identity = bench.key(record)
+            key = brk.alias or break_id(brk.reconciliation, identity, side)
+        yield held_of(key, side, identity, part.record, record.carried_from or day)
+
+
+def held_item(item: OpenItem, bench: Bench) -> Held:
+    """An open record of no break."""
+    record, side = item.record, item.side
+    identity = bench.key(record)
+    return held_of(
+        break_id(bench.rules.name, identity, side),
+        side,
+        identity,
+        bench.plain(record)[0],
+        item.since,
+        unreadable=item.unreadable,
+    )
 
 
 @dataclass(frozen=True)
@@ -34,43 +62,40 @@ class Carried:
     """The open records that a run may start from.
 
     Attributes:
-        records: their contract.
-        before: open at the end of the last run before the business date.
+        day: the run's business date.
+        before: open at the end of the last run before it.
         after: what an earlier run of the business date left open; `before` without one.
         repeating: sides that repeat their whole history.
     """
 
+    day: date
     records: RecordType
-    before: Sequence[OpenItem] = ()
-    after: Sequence[OpenItem] = ()
+    before: Sequence[Keyed] = ()
+    after: Sequence[Keyed] = ()
     repeating: Collection[Side] = ()
 
     def first(self) -> list[OpenItem]:
         """What a run starts from."""
-        return [item for item in self.before if item.side not in self.repeating]
+        return [item for _, item in self.before if item.side not in self.repeating]
 
     def again(self) -> list[OpenItem] | None:
         """What an incomplete run starts from instead, where that is something else."""
         if self.after is self.before and not self.repeating:
             return None
-        return list({**self._by_key(self.before), **self._by_key(self.after)}.values())
+        return list({**dict(self.before), **dict(self.after)}.values())
 
     def known(self) -> set[Key]:
         """Every record that takes part, whether the run brings it again or not."""
-        return {*self._by_key(self.before), *self._by_key(self.after)}
+        return {key for key, _ in (*self.before, *self.after)}
 
-    def unsettled(self, items: Iterable[OpenItem]) -> Iterator[OpenItem]:
+    def unsettled(self, items: Iterable[Held]) -> Iterator[Held]:
         """Those of an incomplete run's open records that an earlier run had not settled."""
-        settled = self._by_key(self.before).keys() - self._by_key(self.after).keys()
+        settled = {key for key, _ in self.before} - {key for key, _ in self.after}
         return (
             item
             for item in items
-            if item.record.row is not None
-            or key(item.side, item.record, self.records) not in settled
+            if item.key not in settled or opened(item, self.records).since >= self.day
         )
-
-    def _by_key(self, items: Sequence[OpenItem]) -> dict[Key, OpenItem]:
-        return {key(item.side, item.record, self.records): item for item in items}
 
 
 def carried(
@@ -83,9 +108,14 @@ def carried(
 ) -> Carried:
     """What is known of the open records before a run for `day`. Snapshots carry none."""
     if not records.event:
-        return Carried(records)
-    before = list(store.open_items(reconciliation, before=day))
+        return Carried(day, records)
+
+    def open_before(date_: date) -> list[Keyed]:
+        kept = store.open_items(reconciliation, before=date_)
+        return [(held.key, opened(held, records)) for held in kept]
+
+    before = open_before(day)
     after = before
     if prior.latest is not None and prior.latest >= day:
-        after = list(store.open_items(reconciliation, before=day + timedelta(days=1)))
-    return Carried(records, before, after, repeating)
+        after = open_before(day + timedelta(days=1))
+    return Carried(day, records, before, after, repeating)

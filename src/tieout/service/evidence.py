@@ -7,12 +7,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 
 from tieout.core.canonical import dumps, plain_record
+from tieout.core.held import values_of
 from tieout.core.lifecycle import Evidence, KnownBreak, OpenItem
-from tieout.core.model import Kind, Side
+from tieout.core.model import Kind, Record, Side
 from tieout.core.scan import Coverage
 from tieout.core.schema import RecordType
-from tieout.ports import Matching, SideFacts
-from tieout.service.carry import Key, key
+from tieout.ports import Matching, SideFacts, StoreView
+from tieout.service.carry import Key
 
 
 def evidence_of(
@@ -43,22 +44,33 @@ def evidence_of(
     )
 
 
-def _evaluated(keys: Collection[Key]) -> Callable[[KnownBreak], bool]:
-    """Whether the record that a break is anchored on took part."""
+def watched(view: StoreView, records: RecordType) -> dict[str, Record]:
+    """The internal records of the open breaks that a check found, by the id of the break.
 
-    def evaluated(known: KnownBreak) -> bool:
+    Their pairs must be seen even where they agree: without a check that can be made, nothing
+    says that such a break is gone.
+    """
+    found = {}
+    for known in view.open_breaks():
+        if '"pnl_impact"' not in known.content:
+            continue
         stored = json.loads(known.content)
-        side = Side(stored["records"][0]["side"])
-        return stored["kind"] != Kind.DUPLICATE and (side, dumps(stored["key"])) in keys
+        if any(each["field"] == "pnl_impact" for each in stored["differences"]):
+            values, _ = values_of(stored["records"][0]["record"], records)
+            found[known.id] = Record(values, {})
+    return found
 
-    return evaluated
+
+def _evaluated(keys: Collection[Key]) -> Callable[[KnownBreak], bool]:
+    """Whether the record that a break is anchored on took part: that one's key is its id."""
+    return lambda known: known.id in keys
 
 
 def _unresolved(
     waiting: Sequence[OpenItem], facts: Mapping[Side, SideFacts], records: RecordType
 ) -> Callable[[KnownBreak], bool]:
     """Whether one of a break's records is waiting: then nothing says that the break is gone."""
-    keys = {key(item.side, item.record, records) for item in waiting}
+    keys = {(item.side, dumps(plain_record(item.record.identity, records))) for item in waiting}
     contents = {(item.side, dumps(plain_record(item.record.values, records))) for item in waiting}
 
     def unresolved(known: KnownBreak) -> bool:

@@ -11,8 +11,8 @@ from decimal import Decimal
 from tieout.core.canonical import RunDigest, moment, nanoseconds
 from tieout.core.found import Found
 from tieout.core.lifecycle import Transition, merging, settle
-from tieout.core.model import RunStatus, Side, State
-from tieout.core.rows import BreakFilter, BreakRow, Prior, RunIntent, RunRow
+from tieout.core.model import RunStatus, Severity, Side, State
+from tieout.core.rows import BreakFilter, BreakRow, BreakTally, Prior, RunIntent, RunRow
 from tieout.core.tally import BreakCounts, Tally
 from tieout.ports import Clock, RunResult, Store, StoreView
 from tieout.service.judge import Judged
@@ -80,13 +80,13 @@ class _Settling:
         )
 
 
-def still_open(rows: Iterable[BreakRow]) -> BreakCounts:
+def still_open(counted: Iterable[BreakTally]) -> BreakCounts:
     """The counts after a run that concluded nothing: what was open is carried."""
     kinds: Counter[str] = Counter()
     severities: Counter[str] = Counter()
-    for row in rows:
-        kinds[row.content["kind"]] += 1
-        severities[row.content["severity"]] += 1
+    for each in counted:
+        kinds[each.kind] += each.number
+        severities[Severity(each.severity).label] += each.number
     return BreakCounts(
         open=kinds.total(),
         carried=kinds.total(),

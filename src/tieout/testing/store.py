@@ -8,20 +8,23 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from tieout.core.canonical import moment
-from tieout.core.lifecycle import Event, KnownBreak, OpenItem, Transition
+from tieout.core.held import Held
+from tieout.core.lifecycle import Event, KnownBreak, Transition
 from tieout.core.model import RunStatus, Severity, Side, State
 from tieout.core.rows import (
     BreakFilter,
     BreakRow,
+    BreakTally,
     HistoryRow,
     Prior,
     QuarantineRow,
     RunIntent,
     RunRow,
+    badness,
 )
 from tieout.errors import RunSuperseded, StoreError
 from tieout.ports import RunResult, StoreView
@@ -32,7 +35,7 @@ class _Reconciliation:
     """Everything about one reconciliation. A commit works on a copy and swaps it in.
 
     Attributes:
-        items: what each business date changed: identity to the items open from then on.
+        items: what each business date changed: key to the texts of the items open from then on.
     """
 
     fence: int = 0
@@ -41,7 +44,7 @@ class _Reconciliation:
     known: dict[str, KnownBreak] = field(default_factory=dict)
     rows: dict[str, BreakRow] = field(default_factory=dict)
     history: list[HistoryRow] = field(default_factory=list)
-    items: dict[date, dict[tuple[Side, str], list[OpenItem]]] = field(default_factory=dict)
+    items: dict[date, dict[str, list[str]]] = field(default_factory=dict)
     quarantine: dict[str, list[QuarantineRow]] = field(default_factory=dict)
 
     def copy(self) -> _Reconciliation:
@@ -107,9 +110,9 @@ class MemoryStore:
         days = {side: frozenset(day for own, day in kept.covered if own is side) for side in Side}
         return Prior(kept.fence, max(kept.days, default=None), days)
 
-    def open_items(self, reconciliation: str, *, before: date) -> Iterator[OpenItem]:
-        for items in _open_before(self._of(reconciliation), before).values():
-            yield from items
+    def open_items(self, reconciliation: str, *, before: date) -> Iterator[Held]:
+        for key, texts in sorted(_open_before(self._of(reconciliation), before).items()):
+            yield from (Held(key, text) for text in texts)
 
     @contextmanager
     def view(self, reconciliation: str) -> Iterator[StoreView]:
@@ -148,6 +151,11 @@ class MemoryStore:
             if self._runs[run_id].status is RunStatus.RUNNING:
                 self._runs[run_id] = row
 
+    def withdraw(self, run_id: str) -> None:
+        with self._lock:
+            if self._runs[run_id].status is RunStatus.RUNNING:
+                del self._runs[run_id]
+
     def runs(
         self,
         *,
@@ -164,10 +172,23 @@ class MemoryStore:
         return iter(fitting[:limit])
 
     def breaks(self, where: BreakFilter) -> Iterator[BreakRow]:
+        rows = self._breaks(where)
+        return rows if where.worst is None else iter(sorted(rows, key=badness)[: where.worst])
+
+    def _breaks(self, where: BreakFilter) -> Iterator[BreakRow]:
         for name in sorted(self._reconciliations):
             if where.reconciliation in (None, name):
                 rows = self._reconciliations[name].rows
                 yield from (rows[id_] for id_ in sorted(rows) if _fits(rows[id_], where))
+
+    def tally(self, where: BreakFilter) -> Iterator[BreakTally]:
+        opened: dict[tuple[str, str, int], list[datetime]] = {}
+        for row in self._breaks(where):
+            severity = int(Severity.of(row.content["severity"]))
+            key = (row.reconciliation, row.content["kind"], severity)
+            opened.setdefault(key, []).append(row.opened_at)
+        for key, times in sorted(opened.items()):
+            yield BreakTally(*key, len(times), min(times))
 
     def history(self, break_id: str) -> Iterator[HistoryRow]:
         for name in sorted(self._reconciliations):
@@ -246,23 +267,21 @@ def _row(before: BreakRow | None, step: Transition, intent: RunIntent) -> BreakR
     )
 
 
-def _open_before(kept: _Reconciliation, before: date) -> dict[tuple[Side, str], list[OpenItem]]:
-    """Each identity's items, by its last change before `before`."""
-    state: dict[tuple[Side, str], list[OpenItem]] = {}
+def _open_before(kept: _Reconciliation, before: date) -> dict[str, list[str]]:
+    """The items of each key, by its last change before `before`."""
+    state: dict[str, list[str]] = {}
     for day in sorted(day for day in kept.items if day < before):
         state.update(kept.items[day])
-    return {key: items for key, items in state.items() if items}
+    return {key: texts for key, texts in state.items() if texts}
 
 
 def _carry(kept: _Reconciliation, day: date, result: RunResult) -> None:
     """Make the result's items what is open at the end of `day`: keep what that changes."""
     before = _open_before(kept, day)
-    after: dict[tuple[Side, str], list[OpenItem]] = {}
-    for item in result.open_items:
-        record = dataclasses.replace(item.record, row=None, carried_from=item.since)
-        key = (item.side, repr(sorted(record.identity.items())))
-        after.setdefault(key, []).append(dataclasses.replace(item, record=record))
-    for items in after.values():
-        items.sort(key=repr)
-    changed = {key: items for key, items in after.items() if items != before.get(key)}
+    after: dict[str, list[str]] = {}
+    for held in result.open_items:
+        after.setdefault(held.key, []).append(held.text)
+    for texts in after.values():
+        texts.sort()
+    changed = {key: texts for key, texts in after.items() if texts != before.get(key)}
     kept.items[day] = changed | {key: [] for key in before if key not in after}

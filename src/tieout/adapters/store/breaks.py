@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Boolean, ColumnElement, Connection, Row, Select, literal_column, select
+from sqlalchemy import Boolean, ColumnElement, Connection, Row, Select, func, literal_column, select
 
 from tieout.adapters.store.database import Database
 from tieout.adapters.store.pages import pages
@@ -17,7 +17,7 @@ from tieout.core.canonical import moment
 from tieout.core.found import Found
 from tieout.core.lifecycle import Event, KnownBreak, Transition
 from tieout.core.model import State
-from tieout.core.rows import BreakFilter, BreakRow, HistoryRow
+from tieout.core.rows import BreakFilter, BreakRow, BreakTally, HistoryRow
 
 BATCH: Final = 5000
 """Rows that wait to be written together."""
@@ -64,6 +64,10 @@ _HISTORY: Final = (
     "before",
     "other",
 )
+
+
+# For what is asked of every break: an enumeration is slow to find its members.
+_RESOLVED_STATE, _SUPPRESSED, _OPENED = State.RESOLVED, State.SUPPRESSED, Event.OPENED
 
 
 class View:
@@ -136,11 +140,11 @@ class BreakWriter:
     def add(self, step: Transition) -> None:
         if step.brk is not None:
             self._found(step, step.brk)
-        elif step.state is State.RESOLVED:
+        elif step.state is _RESOLVED_STATE:
             self._update(_RESOLVED, step, self._at, self._day)
         elif step.known is not None and step.state is not step.known.state:
             self._update(_RELEASED, step, step.state.value)
-        if step.written:
+        if step.event is not _OPENED and step.written:
             self._tell(step)
         self._waiting += 1
         if self._waiting >= BATCH:
@@ -148,18 +152,19 @@ class BreakWriter:
 
     def _found(self, step: Transition, brk: Found) -> None:
         until = None
-        if step.known is not None and step.state is State.SUPPRESSED:
+        if step.known is not None and step.state is _SUPPRESSED:
             until = step.known.suppressed_until
         found = (
-            step.state.value, until, brk.cause, brk.doubt, brk.amount, brk.currency,
-            self._run, step.business_date.isoformat(),
+            str(step.state), until, brk.cause, brk.doubt, brk.amount, brk.currency,
+            self._run, self._day,
         )  # fmt: skip
         content = (
             brk.kind, brk.severity, step.content, step.binding,
             step.first_seen, step.opened_at,
         )  # fmt: skip
         if step.known is None:
-            self._opened.append((*found, *content, self._reconciliation, brk.id))
+            opener = self._run if step.event is _OPENED else None
+            self._opened.append((*found, *content, self._reconciliation, brk.id, opener))
         elif step.written:
             self._update(_REWRITTEN, step, *found, *content)
         else:
@@ -174,7 +179,7 @@ class BreakWriter:
             (
                 self._reconciliation,
                 step.id,
-                (Event.MERGED if step.merged_from else step.event).value,
+                str(Event.MERGED if step.merged_from else step.event),
                 self._at,
                 self._run,
                 self._day,
@@ -198,13 +203,16 @@ class BreakWriter:
 _COLUMNS: Final = (
     "state", "suppressed_until", "cause", "doubt", "value_amount", "value_currency",
     "run", "business_date", "kind", "severity", "content", "binding",
-    "first_seen", "opened_at", "reconciliation", "id",
+    "first_seen", "opened_at", "reconciliation", "id", "opener",
 )  # fmt: skip
-"""In the order of `_REWRITTEN`."""
+"""In the order of `_REWRITTEN`, then what is written once."""
 
 
 def listed(connection: Connection, where: BreakFilter) -> Iterator[BreakRow]:
-    """The breaks that `where` lets through, by reconciliation, then id."""
+    """The breaks that `where` lets through, by reconciliation, then id; or the worst of them."""
+    if where.worst is not None:
+        yield from _worst(connection, where, where.worst)
+        return
     names = [where.reconciliation]
     if where.reconciliation is None:
         # Each by itself: its rows are sorted by id already.
@@ -216,8 +224,47 @@ def listed(connection: Connection, where: BreakFilter) -> Iterator[BreakRow]:
         yield from map(_row, pages(connection, ours, [breaks.c.id]))
 
 
+def _worst(connection: Connection, where: BreakFilter, limit: int) -> Iterator[BreakRow]:
+    order = _badness(sqlite=connection.dialect.name == "sqlite")
+    query = _filtered(where)
+    # The keys by themselves: what is sorted should not carry the contents.
+    keys = query.with_only_columns(breaks.c.reconciliation, breaks.c.id)
+    worst = keys.order_by(*order).limit(limit).subquery()
+    rows = query.join(
+        worst,
+        (breaks.c.reconciliation == worst.c.reconciliation) & (breaks.c.id == worst.c.id),
+    )
+    yield from map(_row, connection.execute(rows.order_by(*order)))
+
+
+def _badness(*, sqlite: bool) -> list[Any]:
+    """The order of `rows.badness`. Amounts are plain decimals of 0 or more, as texts: the one
+    with more digits before its point is larger, else the one that sorts later."""
+    amount = breaks.c.value_amount
+    place = func.instr if sqlite else func.strpos
+    return [
+        breaks.c.severity.desc(),
+        amount.is_(None),
+        place(amount + ".", ".").desc(),
+        amount.desc(),
+        breaks.c.id,
+        breaks.c.reconciliation,
+    ]
+
+
+def tallied(connection: Connection, where: BreakFilter) -> Iterator[BreakTally]:
+    """How many breaks `where` lets through, by reconciliation, kind and severity."""
+    by = (breaks.c.reconciliation, breaks.c.kind, breaks.c.severity)
+    counts = _filtered(where).with_only_columns(*by, func.count(), func.min(breaks.c.opened_at))
+    grouped = counts.group_by(*by).order_by(*by)
+    for name, kind, severity, number, oldest in connection.execute(grouped):
+        yield BreakTally(name, kind, severity, number, moment(oldest))
+
+
 def _filtered(where: BreakFilter) -> Select[Any]:
     query = select(breaks, runs.c.run_id).join(runs, breaks.c.run == runs.c.seq)
+    if where.reconciliation is not None:
+        query = query.where(breaks.c.reconciliation == where.reconciliation)
     if where.states is not None:
         query = query.where(breaks.c.state.in_(where.states))
         if State.RESOLVED.value not in where.states:
@@ -258,33 +305,49 @@ def _row(row: Row[Any]) -> BreakRow:
 
 def told(connection: Connection, break_id: str) -> list[HistoryRow]:
     """A break's history, oldest first, each event with the content after it."""
+    named = breaks.c.reconciliation.in_(select(reconciliations.c.name))
+    lives = connection.execute(
+        select(breaks, runs.c.run_id, runs.c.as_of, runs.c.business_date.label("opened_on"))
+        .join(runs, breaks.c.opener == runs.c.seq, isouter=True)
+        .where(named, breaks.c.id == break_id)
+        .order_by(breaks.c.reconciliation)
+    ).all()
+    return [each for life in lives for each in _life(connection, life)]
+
+
+def _life(connection: Connection, life: Row[Any]) -> list[HistoryRow]:
+    """Of one reconciliation's break. That it was opened stands in its own row."""
     rows = connection.execute(
-        select(history, runs.c.run_id, breaks.c.content)
+        select(history, runs.c.run_id)
         .join(runs, history.c.run == runs.c.seq)
-        .join(
-            breaks,
-            (breaks.c.reconciliation == history.c.reconciliation)
-            & (breaks.c.id == history.c.break_id),
-        )
-        .where(history.c.break_id == break_id)
-        .order_by(history.c.reconciliation, history.c.seq.desc())
+        .where(history.c.break_id == life.id, history.c.reconciliation == life.reconciliation)
+        .order_by(history.c.seq.desc())
     ).all()
     newest_first: list[HistoryRow] = []
-    after, owner = "", None
+    after = life.content
     for row in rows:
-        if row.reconciliation != owner:
-            after, owner = row.content, row.reconciliation
         newest_first.append(
-            HistoryRow(
-                break_id=row.break_id,
-                event=row.event,
-                at=moment(row.at),
-                run_id=row.run_id,
-                business_date=date.fromisoformat(row.business_date),
-                content=json.loads(after),
-                other=row.other,
-            )
+            _event(life.id, row.event, row.at, row.run_id, row.business_date, after, row.other)
         )
         if row.before is not None:
             after = row.before
+    if life.opener is not None:
+        opened = Event.OPENED.value
+        newest_first.append(
+            _event(life.id, opened, life.as_of, life.run_id, life.opened_on, after, None)
+        )
     return newest_first[::-1]
+
+
+def _event(
+    break_id: str, event: str, at: int, run_id: str, day: str, content: str, other: str | None
+) -> HistoryRow:
+    return HistoryRow(
+        break_id=break_id,
+        event=event,
+        at=moment(at),
+        run_id=run_id,
+        business_date=date.fromisoformat(day),
+        content=json.loads(content),
+        other=other,
+    )

@@ -12,8 +12,7 @@ from typing import Any
 import msgspec
 
 from tieout.core.canonical import jsonable
-from tieout.core.lifecycle import OpenItem
-from tieout.core.model import Quarantined, Record, Side, Value
+from tieout.core.model import Quarantined, Value
 from tieout.core.money import plain
 from tieout.core.rows import DriftStatistic, RunCounts, RunRow
 from tieout.core.scan import Coverage, InputFile
@@ -53,34 +52,6 @@ def _values(values: Mapping[str, Value]) -> dict[str, Any]:
 
 def _unvalues(stored: Mapping[str, Any]) -> dict[str, Value]:
     return {name: _unvalue(value) for name, value in stored.items()}
-
-
-def identity_text(item: OpenItem) -> str:
-    """The identity of an item's record: equal for equal identities."""
-    return _text(_values(item.record.identity))
-
-
-def item_text(item: OpenItem) -> str:
-    """An open item, without the row at which its record stood in a file of long ago."""
-    return _text(
-        {
-            "values": _values(item.record.values),
-            "identity": _values(item.record.identity),
-            "since": item.since.isoformat(),
-            "unreadable": item.unreadable,
-        }
-    )
-
-
-def item(side: str, stored: str) -> OpenItem:
-    data = json.loads(stored)
-    since = date.fromisoformat(data["since"])
-    record = Record(
-        values=_unvalues(data["values"]),
-        identity=_unvalues(data["identity"]),
-        carried_from=since,
-    )
-    return OpenItem(Side(side), record, since, data["unreadable"])
 
 
 def quarantined_text(entry: Quarantined) -> str:

@@ -1,86 +1,44 @@
 """Open items: which records were carried at the end of each business date.
 
-The table holds changes. A row says: from business date `valid_from` on, this identity has this
-item open (or, with a null item, none), until before `valid_to`, where its next change is.
+The table holds changes, many to a row: which keys a business date gave other items than they had
+before it, sorted by key.
 
-1. What is open at the end of D are the items with valid_from <= D < valid_to.
-2. A run for D changes only rows that begin on D, and the end of the rows just before them. So
-   it can be undone and repeated, also when there are later dates (a restatement): what these
-   say of an identity stays as they said it.
+1. What is open at the end of D: of each key, what the latest date up to D says of it.
+2. A run for D replaces what D says, and nothing else. So D can be run again, also when there are
+   later dates (a restatement): what these say of a key stays as they said it.
+3. Now and then a business date is stored whole as well, so that reading need not go back to the
+   first one. A run for an earlier date drops such a copy: it is no truth of its own.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator
 from datetime import date
-from hashlib import sha256
-from itertools import chain, groupby, islice
-from typing import Any, Final, NamedTuple, TypeAlias
+from itertools import count, groupby, islice
+from operator import itemgetter
+from typing import Any, Final, TypeAlias
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    and_,
-    delete,
-    func,
-    select,
-    tuple_,
-    update,
-)
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select
 
-from tieout.adapters.store import encoding
 from tieout.adapters.store.database import Database
-from tieout.adapters.store.pages import PAGE, pages
-from tieout.adapters.store.tables import FOREVER, open_items
-from tieout.core.lifecycle import OpenItem
+from tieout.adapters.store.tables import open_items
+from tieout.core.held import Held
 
-_C_TEXT: Final = Text().with_variant(Text(collation="C"), "postgresql")
-_staged = Table(
-    "tieout_staged_items",
-    MetaData(),
-    Column("side", _C_TEXT, primary_key=True),
-    Column("identity", _C_TEXT, primary_key=True),
-    Column("n", Integer, primary_key=True, autoincrement=False),
-    Column("item", Text),
-    prefixes=["TEMPORARY"],
-)
-"""The items of a run, to be sorted by the database: they may be more than memory holds. They are
-read page by page along the key; without it, each page would sort them all again."""
+LINES: Final = 500
+"""Items in one row: about 200 kB."""
 
-_other = open_items.alias("other")
-_SAME: Final = and_(
-    _other.c.reconciliation == open_items.c.reconciliation,
-    _other.c.side == open_items.c.side,
-    _other.c.identity == open_items.c.identity,
-)
+_Group: TypeAlias = tuple[str, list[str]]
+"""A key and the texts of its items, sorted; without any, the key has none (any more)."""
 
-IN_MEMORY: Final = 100_000
-"""Fewer items than this, at about 1 kB each, are sorted without the database."""
-
-_Group: TypeAlias = tuple[tuple[str, str], list[str]]
-"""(side, identity) and its items, sorted."""
+_ours = open_items.c
 
 
-def open_before(connection: Connection, reconciliation: str, day: date) -> Iterator[OpenItem]:
-    """What was open at the end of the last run before `day`."""
-    for row in pages(connection, _open_before(reconciliation, day), _KEY):
-        yield encoding.item(row.side, row.item)
-
-
-_KEY = [open_items.c.side, open_items.c.identity, open_items.c.valid_from, open_items.c.ordinal]
-
-
-def _open_before(reconciliation: str, day: date) -> Any:
-    return select(*_KEY, open_items.c.item).where(
-        open_items.c.reconciliation == reconciliation,
-        open_items.c.valid_from < day.isoformat(),
-        open_items.c.valid_to >= day.isoformat(),
-        open_items.c.item.is_not(None),
-    )
+def open_before(connection: Connection, reconciliation: str, day: date) -> Iterator[Held]:
+    """What was open at the end of the last run before `day`, sorted by key."""
+    for key, texts in _state(connection, reconciliation, _ours.business_date < day.isoformat()):
+        for text in texts:
+            yield Held(key, text)
 
 
 def replace(
@@ -89,85 +47,60 @@ def replace(
     *,
     reconciliation: str,
     day: date,
-    items: Iterable[OpenItem],
+    items: Iterable[Held],
 ) -> None:
-    """Make `items` what is open at the end of `day`."""
-    _undo(connection, reconciliation, day)
-    changes = _changes(
-        _grouped(pages(connection, _open_before(reconciliation, day), _KEY)),
-        _grouped(_sorted(database, connection, items)),
+    """Make `items`, which are sorted by key, what is open at the end of `day`."""
+    on = day.isoformat()
+    outdated = or_(
+        and_(_ours.whole.is_(False), _ours.business_date == on),
+        and_(_ours.whole.is_(True), _ours.business_date >= on),
     )
-    rows = (
-        (reconciliation, *key, day.isoformat(), ordinal, FOREVER, item)
-        for key, after in changes
-        for ordinal, item in enumerate(after or [None])
-    )
-    while batch := list(islice(rows, PAGE)):
-        database.insert(connection, open_items, batch, _INSERTED)
-    _link(connection, reconciliation, day)
-    _staged.drop(connection, checkfirst=True)
+    connection.execute(delete(open_items).where(_ours.reconciliation == reconciliation, outdated))
+    before = _state(connection, reconciliation, _ours.business_date < on)
+    number = 0
+
+    def counted() -> Iterator[Held]:
+        nonlocal number
+        for held in items:
+            number += 1
+            yield held
+
+    changes = _changes(before, _grouped(counted()))
+    _write(database, connection, (reconciliation, False, on), changes)
+    if _changed_rows(connection, reconciliation, on) > number // LINES + 2:
+        state = _state(connection, reconciliation, _ours.business_date <= on)
+        _write(database, connection, (reconciliation, True, on), state)
 
 
-_INSERTED: Final = (
-    "reconciliation",
-    "side",
-    "identity",
-    "valid_from",
-    "ordinal",
-    "valid_to",
-    "item",
-)
+def _changed_rows(connection: Connection, reconciliation: str, on: str) -> int:
+    """How many rows of changes there are to read for the state at the end of `on`."""
+    until = _ours.business_date <= on
+    mine = _ours.reconciliation == reconciliation
+    whole = select(func.max(_ours.business_date)).where(mine, _ours.whole.is_(True), until)
+    base = connection.scalar(whole)
+    rows = select(func.count()).where(mine, _ours.whole.is_(False), until)
+    if base is not None:
+        rows = rows.where(_ours.business_date > base)
+    return connection.scalar(rows) or 0
 
 
-def _undo(connection: Connection, reconciliation: str, day: date) -> None:
-    """Forget what a run for `day` did: the rows before its own end where its own ended."""
-    ours, of_day = _on(open_items, reconciliation, day)
-    if connection.execute(select(open_items.c.side).where(ours, of_day).limit(1)).first() is None:
-        return
-    end = select(func.min(_other.c.valid_to)).where(_SAME, _other.c.valid_from == day.isoformat())
-    connection.execute(
-        update(open_items)
-        .where(ours, open_items.c.valid_to == day.isoformat(), _changed_on(reconciliation, day))
-        .values(valid_to=end.scalar_subquery())
-    )
-    connection.execute(delete(open_items).where(ours, of_day))
-
-
-class _Staged(NamedTuple):
-    side: str
-    identity: str
-    n: int
-    item: str
-
-
-def _sorted(database: Database, connection: Connection, items: Iterable[OpenItem]) -> Iterator[Any]:
-    """The items by side and identity; sorted by the database where they are many."""
-    rows = (
-        _Staged(
-            item.side.value,
-            sha256(encoding.identity_text(item).encode()).hexdigest()[:32],
-            number,
-            encoding.item_text(item),
-        )
-        for number, item in enumerate(items)
-    )
-    few = list(islice(rows, IN_MEMORY))
-    if len(few) < IN_MEMORY:
-        return iter(sorted(few))
-    _staged.create(connection)
-    every = chain(few, rows)
-    while batch := list(islice(every, PAGE)):
-        database.insert(connection, _staged, batch)
-    return pages(connection, select(_staged), [_staged.c.side, _staged.c.identity, _staged.c.n])
-
-
-def _grouped(rows: Iterable[Any]) -> Iterator[_Group]:
-    for key, group in groupby(rows, key=lambda row: (row.side, row.identity)):
-        yield key, sorted(row.item for row in group)
+def _grouped(items: Iterable[Held]) -> Iterator[_Group]:
+    last, texts = "", [""]
+    for key, text in items:
+        if key == last:
+            texts.append(text)
+            continue
+        if key < last:
+            raise ValueError(f"item {key} after {last}: items come sorted by key")
+        if last:
+            yield last, sorted(texts)
+        last, texts = key, [text]
+    if last:
+        yield last, sorted(texts)
 
 
 def _changes(before: Iterator[_Group], after: Iterator[_Group]) -> Iterator[_Group]:
-    """The identities whose items differ, with the items after; both inputs sorted by key."""
+    """The keys whose items differ, with the items after; both inputs sorted by key."""
     old, new = next(before, None), next(after, None)
     while old is not None or new is not None:
         if new is None or (old is not None and old[0] < new[0]):
@@ -183,34 +116,64 @@ def _changes(before: Iterator[_Group], after: Iterator[_Group]) -> Iterator[_Gro
             old, new = next(before, None), next(after, None)
 
 
-def _link(connection: Connection, reconciliation: str, day: date) -> None:
-    """End the new rows where the next change of their identity is, and those before them here."""
-    ours, of_day = _on(open_items, reconciliation, day)
-    following = select(func.min(_other.c.valid_from)).where(
-        _SAME, _other.c.valid_from > day.isoformat()
-    )
-    connection.execute(
-        update(open_items)
-        .where(ours, of_day)
-        .values(valid_to=func.coalesce(following.scalar_subquery(), FOREVER))
-    )
-    connection.execute(
-        update(open_items)
-        .where(
-            ours,
-            open_items.c.valid_from < day.isoformat(),
-            open_items.c.valid_to > day.isoformat(),
-            _changed_on(reconciliation, day),
-        )
-        .values(valid_to=day.isoformat())
-    )
+# Rows: a line is a key and a text, or a key alone; JSON has no line ends in it.
 
 
-def _on(table: Any, reconciliation: str, day: date) -> tuple[Any, Any]:
-    return table.c.reconciliation == reconciliation, table.c.valid_from == day.isoformat()
+def _write(
+    database: Database,
+    connection: Connection,
+    of: tuple[str, bool, str],
+    groups: Iterable[_Group],
+) -> None:
+    lines = (f"{key} {text}" if text else key for key, texts in groups for text in texts or _NONE)
+    page = 0
+    while batch := list(islice(lines, LINES)):
+        database.insert(connection, open_items, [(*of, page, "\n".join(batch))], _INSERTED)
+        page += 1
 
 
-def _changed_on(reconciliation: str, day: date) -> Any:
-    """The identity has a row that begins on `day`."""
-    changed = select(_other.c.side, _other.c.identity).where(*_on(_other, reconciliation, day))
-    return tuple_(open_items.c.side, open_items.c.identity).in_(changed)
+_NONE: Final = ("",)
+_INSERTED: Final = ("reconciliation", "whole", "business_date", "page", "items")
+
+
+def _state(connection: Connection, reconciliation: str, until: Any) -> Iterator[_Group]:
+    """The keys that have items, by the latest date of those that `until` lets through."""
+    mine = _ours.reconciliation == reconciliation
+    whole = select(func.max(_ours.business_date)).where(mine, _ours.whole.is_(True), until)
+    base = connection.scalar(whole)
+    changed = select(_ours.business_date).distinct().where(mine, _ours.whole.is_(False), until)
+    if base is not None:
+        changed = changed.where(_ours.business_date > base)
+    dates = connection.scalars(changed.order_by(_ours.business_date.desc())).all()
+    layers = [_layer(connection, mine, False, each) for each in dates]
+    if base is not None:
+        layers.append(_layer(connection, mine, True, base))
+    newest_first = [_ranked(rank, layer) for rank, layer in enumerate(layers)]
+    for key, said in groupby(heapq.merge(*newest_first), key=itemgetter(0)):
+        _, _, texts = next(said)
+        if texts:
+            yield key, texts
+
+
+def _ranked(rank: int, layer: Iterator[_Group]) -> Iterator[tuple[str, int, list[str]]]:
+    return ((key, rank, texts) for key, texts in layer)
+
+
+def _layer(
+    connection: Connection, mine: ColumnElement[bool], whole: bool, on: str
+) -> Iterator[_Group]:
+    """What one date says, sorted by key."""
+    lines = (line.partition(" ") for line in _lines(connection, mine, whole, on))
+    for key, group in groupby(lines, key=itemgetter(0)):
+        yield key, [text for _, _, text in group if text]
+
+
+def _lines(
+    connection: Connection, mine: ColumnElement[bool], whole: bool, on: str
+) -> Iterator[str]:
+    kept = select(_ours["items"]).where(mine, _ours.whole.is_(whole), _ours.business_date == on)
+    for page in count():
+        row = connection.scalar(kept.where(_ours.page == page))
+        if row is None:
+            return
+        yield from row.split("\n")

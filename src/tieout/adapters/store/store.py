@@ -11,17 +11,18 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, Select, delete, insert, select, text, update
 
 from tieout.adapters.store import encoding, open_items, schema
-from tieout.adapters.store.breaks import BreakWriter, View, listed, starts_with, told
+from tieout.adapters.store.breaks import BreakWriter, View, listed, starts_with, tallied, told
 from tieout.adapters.store.database import Database
 from tieout.adapters.store.pages import PAGE, pages
 from tieout.adapters.store.processes import alive, birth
 from tieout.adapters.store.tables import covered, quarantine, reconciliations, runs
 from tieout.core.canonical import moment, nanoseconds
-from tieout.core.lifecycle import OpenItem
+from tieout.core.held import Held
 from tieout.core.model import RunStatus, Side
 from tieout.core.rows import (
     BreakFilter,
     BreakRow,
+    BreakTally,
     HistoryRow,
     Prior,
     QuarantineRow,
@@ -103,7 +104,7 @@ class SqlStore:
         latest = None if head.latest is None else date.fromisoformat(head.latest)
         return Prior(fence=head.fence, latest=latest, covered=days)
 
-    def open_items(self, reconciliation: str, *, before: date) -> Iterator[OpenItem]:
+    def open_items(self, reconciliation: str, *, before: date) -> Iterator[Held]:
         with self._database.reading() as connection:
             yield from open_items.open_before(connection, reconciliation, before)
 
@@ -158,6 +159,11 @@ class SqlStore:
             if status == RunStatus.RUNNING.value:  # whoever fails after the commit has a result
                 _end(connection, run, row)
 
+    def withdraw(self, run_id: str) -> None:
+        with self._database.writing() as connection:
+            running = runs.c.status == RunStatus.RUNNING.value
+            connection.execute(delete(runs).where(runs.c.run_id == run_id, running))
+
     def runs(
         self,
         *,
@@ -176,6 +182,10 @@ class SqlStore:
     def breaks(self, where: BreakFilter) -> Iterator[BreakRow]:
         with self._database.reading() as connection:
             yield from listed(connection, where)
+
+    def tally(self, where: BreakFilter) -> Iterator[BreakTally]:
+        with self._database.reading() as connection:
+            yield from tallied(connection, where)
 
     def history(self, break_id: str) -> Iterator[HistoryRow]:
         with self._database.reading() as connection:

@@ -8,12 +8,13 @@ point on every database.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Float,
     ForeignKey,
     Index,
@@ -21,12 +22,10 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    event,
     text,
 )
 from sqlalchemy.types import TypeEngine
-
-FOREVER: Final = "9999-12-31"
-"""`valid_to` of an open item that nothing has ended."""
 
 metadata = MetaData()
 
@@ -35,8 +34,8 @@ _Serial: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")
 """SQLite numbers rows by itself only in an INTEGER key."""
 
 
-def _run(**options: Any) -> Column[int]:
-    return Column("run", BigInteger, ForeignKey("runs.seq"), nullable=False, **options)
+def _run(name: str = "run", *, nullable: bool = False, **options: Any) -> Column[int]:
+    return Column(name, BigInteger, ForeignKey("runs.seq"), nullable=nullable, **options)
 
 
 reconciliations = Table(
@@ -77,12 +76,12 @@ breaks = Table(
     metadata,
     Column("reconciliation", _Ordered, ForeignKey("reconciliations.name"), primary_key=True),
     Column("id", _Ordered, primary_key=True),
-    Column("kind", Text, nullable=False),
+    Column("kind", _Ordered, nullable=False),
     Column("severity", Integer, nullable=False),
     Column("state", Text, nullable=False),
     Column("cause", Text, nullable=False),
     Column("doubt", Boolean, nullable=False),
-    Column("value_amount", Text),
+    Column("value_amount", _Ordered),
     Column("value_currency", Text),
     Column("content", Text, nullable=False),
     Column("binding", Text, nullable=False),
@@ -93,16 +92,16 @@ breaks = Table(
     Column("suppressed_until", BigInteger),
     _run(),
     Column("business_date", Text, nullable=False),
+    _run("opener", nullable=True),
     Index(
         "breaks_unresolved",
         "reconciliation",
         "id",
-        sqlite_where=text("state <> 'resolved'"),
-        postgresql_where=text("state <> 'resolved'"),
+        info={"where": text("state <> 'resolved'")},
     ),
-    Index("breaks_by_severity", "reconciliation", "state", "severity", "id"),
 )
-"""The present state of every break ever seen. `run` is the one that last found it."""
+"""The present state of every break ever seen. `run` is the one that last found it, `opener` the
+one that opened it: null where it came from another break, by a merge."""
 
 history = Table(
     "history",
@@ -118,30 +117,21 @@ history = Table(
     Column("other", Text),
     Index("history_by_break", "break_id", "seq"),
 )
-"""Append-only. `before` is the content that an event replaced, null where it replaced none: the
-content after an event is the next `before`, else the break's own. So no content is stored twice."""
+"""What happened to a break after it was opened; most have no row here. Append-only. `before` is
+the content that an event replaced, null where it replaced none: the content after an event is the
+next `before`, else the break's own. So no content is stored twice."""
 
 open_items = Table(
     "open_items",
     metadata,
     Column("reconciliation", _Ordered, ForeignKey("reconciliations.name"), primary_key=True),
-    Column("side", _Ordered, primary_key=True),
-    Column("identity", _Ordered, primary_key=True),
-    Column("valid_from", _Ordered, primary_key=True),
-    Column("ordinal", Integer, primary_key=True, autoincrement=False),
-    Column("valid_to", _Ordered, nullable=False),
-    Column("item", Text),
-    Index("open_items_by_start", "reconciliation", "valid_from"),
-    Index(
-        "open_items_by_end",
-        "reconciliation",
-        "valid_to",
-        sqlite_where=text("item IS NOT NULL"),
-        postgresql_where=text("item IS NOT NULL"),
-    ),
+    Column("whole", Boolean, primary_key=True),
+    Column("business_date", _Ordered, primary_key=True),
+    Column("page", Integer, primary_key=True, autoincrement=False),
+    Column("items", Text, nullable=False),
 )
-"""What a business date changed: from `valid_from` on, until before `valid_to`, the identity has
-these items open; a null item says none. See `open_items.py`."""
+"""What a business date changed about the records that are carried, or (`whole`) all of them at
+its end; many to a row. See `open_items.py`."""
 
 quarantine = Table(
     "quarantine",
@@ -161,3 +151,13 @@ covered = Table(
     _run(),
 )
 """The business dates that a side covered completely, by the last run of each."""
+
+
+@event.listens_for(metadata, "before_create")
+def _name_parts(target: MetaData, connection: Connection, **_: Any) -> None:
+    """What an index leaves out is an option of the database's dialect, given where the index is
+    made: to name that of PostgreSQL imports it, also at each start of a run into SQLite."""
+    dialect = connection.dialect.name
+    for index in (each for table in target.tables.values() for each in table.indexes):
+        if "where" in index.info:
+            index.dialect_options[dialect]["where"] = index.info["where"]

@@ -94,12 +94,12 @@ def _create_breaks() -> None:
         "breaks",
         _reconciliation(),
         sa.Column("id", _ordered(), primary_key=True),
-        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("kind", _ordered(), nullable=False),
         sa.Column("severity", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("cause", sa.Text(), nullable=False),
         sa.Column("doubt", sa.Boolean(), nullable=False),
-        sa.Column("value_amount", sa.Text()),
+        sa.Column("value_amount", _ordered()),
         sa.Column("value_currency", sa.Text()),
         sa.Column("content", sa.Text(), nullable=False),
         sa.Column("binding", sa.Text(), nullable=False),
@@ -110,6 +110,7 @@ def _create_breaks() -> None:
         sa.Column("suppressed_until", sa.BigInteger()),
         _run(),
         sa.Column("business_date", sa.Text(), nullable=False),
+        sa.Column("opener", sa.BigInteger(), sa.ForeignKey("runs.seq")),
     )
     unresolved = sa.text("state <> 'resolved'")
     op.create_index(
@@ -119,7 +120,6 @@ def _create_breaks() -> None:
         sqlite_where=unresolved,
         postgresql_where=unresolved,
     )
-    op.create_index("breaks_by_severity", "breaks", ["reconciliation", "state", "severity", "id"])
     op.create_table(
         "history",
         sa.Column("seq", _serial(), primary_key=True),
@@ -139,19 +139,8 @@ def _create_open_items() -> None:
     op.create_table(
         "open_items",
         _reconciliation(),
-        sa.Column("side", _ordered(), primary_key=True),
-        sa.Column("identity", _ordered(), primary_key=True),
-        sa.Column("valid_from", _ordered(), primary_key=True),
-        sa.Column("ordinal", sa.Integer(), primary_key=True, autoincrement=False),
-        sa.Column("valid_to", _ordered(), nullable=False),
-        sa.Column("item", sa.Text()),
-    )
-    op.create_index("open_items_by_start", "open_items", ["reconciliation", "valid_from"])
-    present = sa.text("item IS NOT NULL")
-    op.create_index(
-        "open_items_by_end",
-        "open_items",
-        ["reconciliation", "valid_to"],
-        sqlite_where=present,
-        postgresql_where=present,
+        sa.Column("whole", sa.Boolean(), primary_key=True),
+        sa.Column("business_date", _ordered(), primary_key=True),
+        sa.Column("page", sa.Integer(), primary_key=True, autoincrement=False),
+        sa.Column("items", sa.Text(), nullable=False),
     )

@@ -1,0 +1,109 @@
+"""A record on its way into the next run as text: what is kept of it, and back.
+
+1. Its key is the id that a break anchored on the record has: one digest of the reconciliation,
+   its side and its identity.
+2. The text is canonical, as in the content of a break, and the contract turns it back into equal
+   values. Lost are the row and the file, which say nothing in a later run.
+3. What the contract of today cannot read any more makes the record an unreadable one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import NamedTuple
+
+import msgspec
+
+from tieout.core.canonical import dumps, nanoseconds
+from tieout.core.lifecycle import OpenItem
+from tieout.core.model import PlainRecord, Record, Side, Value
+from tieout.core.schema import ColumnType, RecordType
+
+
+class Held(NamedTuple):
+    """An open item as text. Sorted by key, equal identities of a side stand together."""
+
+    key: str
+    text: str
+
+
+class _Text(msgspec.Struct):
+    identity: dict[str, str | None]
+    record: dict[str, str | None]
+    side: Side
+    since: date
+    unreadable: bool
+
+
+_DECODER = msgspec.json.Decoder(_Text)
+
+
+def held_of(
+    key: str,
+    side: Side,
+    identity: PlainRecord,
+    record: PlainRecord,
+    since: date,
+    *,
+    unreadable: bool = False,
+) -> Held:
+    """An open item as it is kept. `identity` and `record` as canonical text."""
+    return Held(
+        key,
+        dumps(
+            {
+                "identity": identity,
+                "record": record,
+                "side": side,
+                "since": since,
+                "unreadable": unreadable,
+            }
+        ),
+    )
+
+
+def opened(held: Held, records: RecordType) -> OpenItem:
+    """The open item again. `records` is the contract of today."""
+    kept = _DECODER.decode(held.text)
+    values, readable = values_of(kept.record, records)
+    identity, _ = values_of(kept.identity, records)
+    record = Record(values, identity, carried_from=kept.since)
+    return OpenItem(kept.side, record, kept.since, kept.unreadable or not readable)
+
+
+def values_of(plain: PlainRecord, records: RecordType) -> tuple[Mapping[str, Value], bool]:
+    """The values, and whether all of them could be read."""
+    values: dict[str, Value] = {}
+    readable = True
+    for name, text in plain.items():
+        column = records.columns.get(name)
+        try:
+            values[name] = text if text is None or column is None else _value(text, column.type)
+        except (ValueError, InvalidOperation):
+            readable = False
+    return values, readable
+
+
+def _value(text: str, type_: ColumnType) -> Value:
+    if type_ is ColumnType.DECIMAL:
+        return Decimal(text)
+    if type_ is ColumnType.TIME:
+        return _instant(text)
+    if type_ is ColumnType.DATE:
+        return date.fromisoformat(text)
+    return text
+
+
+def _instant(text: str) -> int:
+    """The reverse of `canonical.instant`."""
+    if len(text) != 30 or text[19] != "." or text[29] != "Z":
+        raise ValueError(f"no instant: {text}")
+    return _second(text[:19]) + int(text[20:29])
+
+
+@lru_cache(maxsize=4096)  # the two sides of a trade share it
+def _second(text: str) -> int:
+    return nanoseconds(datetime.fromisoformat(text).replace(tzinfo=UTC))
