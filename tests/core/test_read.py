@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
@@ -13,9 +14,11 @@ from hypothesis import strategies as st
 
 from tieout.core.canonical import instant
 from tieout.core.model import Quarantined, Value
-from tieout.core.read import RAW_LIMIT, BoundReading, Physical, Reading, SignColumn, raw_text
+from tieout.core.physical import Physical
+from tieout.core.read import RAW_LIMIT, BoundReading, Reading, raw_text
 from tieout.core.schema import BALANCES, MOVEMENTS, ORDERS, POSITIONS, TRADES, ColumnType
-from tieout.core.text import NumberStyle
+from tieout.core.sign import SignColumn
+from tieout.core.text import NumberStyle, unreadable
 from tieout.errors import SourceError
 
 HEADER = ("symbol", "trade_id", "side", "quantity", "price", "timestamp")
@@ -281,6 +284,83 @@ def test_a_header_that_does_not_fit_is_one_clear_error(
 
 def types(**physical: Physical) -> list[Physical]:
     return [physical.get(name, Physical.TEXT) for name in HEADER]
+
+
+def test_decimals_that_no_engine_reads_are_refused_where_they_are_read() -> None:
+    why = "'price' holds decimals of more than 38 digits .decimal256."
+    for floats in ("refuse", "shortest"):
+        reading = Reading("t", TRADES, floats=floats)
+        with pytest.raises(SourceError, match=why):
+            reading.bind(HEADER, types(price=Physical.WIDE_DECIMAL))
+    chosen = Reading("t", TRADES, columns={"price": "quantity"}, only={"price": frozenset({"1"})})
+    with pytest.raises(SourceError, match=why):
+        chosen.bind(HEADER, types(price=Physical.WIDE_DECIMAL))
+    Reading("t", TRADES, columns={"price": "quantity"}).bind(
+        HEADER, types(price=Physical.WIDE_DECIMAL)
+    )
+
+
+@pytest.mark.parametrize(
+    ("floats", "text", "unread"),
+    [
+        ("refuse", "1", ""),
+        ("refuse", "-7", ""),
+        ("refuse", "1.5", "the binary float 1.5"),
+        ("refuse", "1e+16", "the binary float 1e[+]16"),
+        ("shortest", "1.5", ""),
+        ("shortest", "nan", "the binary float nan"),
+        ("shortest", "-inf", "the binary float -inf"),
+    ],
+)
+def test_a_binary_float_is_an_id_where_it_is_a_whole_number(
+    floats: str, text: str, unread: str
+) -> None:
+    bound = Reading("t", TRADES, floats=floats).bind(HEADER, types(trade_id=Physical.FLOAT))
+    found = bound.read(row(trade_id=text), place="t", row=1)
+    if unread:
+        assert isinstance(found, Quarantined)
+        assert found.field == "trade_id"
+        assert re.search(unread, found.reason)
+    else:
+        assert isinstance(found, dict)
+        assert found["trade_id"] == text
+
+
+def test_a_stored_number_is_not_written_as_the_source_writes_texts() -> None:
+    reading = Reading("t", TRADES, numbers=NumberStyle(",", "."))
+    for kind, number in ((Physical.TEXT, "1234"), (Physical.DECIMAL, "1.234")):
+        read = reading.bind(HEADER, types(price=kind)).read(row(price="1.234"), place="t", row=1)
+        assert isinstance(read, dict)
+        assert read["price"] == Decimal(number)
+
+
+def test_a_stored_time_has_no_form() -> None:
+    reading = Reading("t", TRADES, forms={"timestamp": "ms"}, timezone="UTC")
+    bound = reading.bind(HEADER, types(timestamp=Physical.NAIVE_TIME))
+    read = bound.read(row(timestamp="1970-01-01T00:00:01"), place="t", row=1)
+    assert isinstance(read, dict)
+    assert read["timestamp"] == 10**9
+
+
+def test_a_column_without_a_name_is_empty() -> None:
+    bound = Reading("t", TRADES).bind((*HEADER, ""))
+    assert isinstance(bound.read((*row(), " "), place="t", row=1), dict)
+    found = bound.read((*row(), "x"), place="t", row=1)
+    assert isinstance(found, Quarantined)
+    assert found.reason == "it has a cell in a column that has no name"
+    assert found.values["trade_id"] == "T1"
+
+
+def test_what_a_source_cannot_give_is_unreadable_where_it_is_needed() -> None:
+    cell = unreadable("A2 is an error")
+    chosen = Reading("t", TRADES, only={"side": frozenset({"buy"})})
+    for reading, name in ((Reading("t", TRADES), "price"), (chosen, "side")):
+        bound, cells = reading.bind(HEADER), row(**{name: cell})
+        assert bound.wanted(cells)
+        found = bound.read(cells, place="t", row=1)
+        assert isinstance(found, Quarantined)
+        assert (found.field, found.reason) == (name, "A2 is an error")
+        assert "\x00" not in found.raw
 
 
 def test_binary_floats_are_refused_unless_accepted_as_shortest() -> None:

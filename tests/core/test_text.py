@@ -129,6 +129,12 @@ plain  | 1e-19                  | 19 decimals
 us     | 1,23                   | between thousands
 us     | 1234,567               | between thousands
 us     | ,123                   | between thousands
+us     | 0,005                  | does not begin with 0
+us     | 00,500                 | does not begin with 0
+us     | -0,005.5               | does not begin with 0
+german | 0.005                  | does not begin with 0
+german | 0.005,5                | does not begin with 0
+french | 0 500                  | does not begin with 0
 us     | 1.234,567              | not a number
 german | 1.5                    | between thousands
 german | 1,234.5                | with a comma

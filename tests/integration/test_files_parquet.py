@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from source_rows import scanned
 
-from tieout.core.read import Physical
+from tieout.core.physical import Physical
 from tieout.core.scan import Controls, ParquetFiles
 from tieout.errors import SourceError
 
@@ -61,6 +61,20 @@ def test_columns_types_and_rows_come_from_the_footer(tmp_path: Path) -> None:
         )
         assert rows.rows == 2
         assert [each.rows for each in scan.inputs()] == [2]
+
+
+@pytest.mark.parametrize("precision", [38, 39, 76])
+def test_decimals_that_engines_take_for_doubles_are_known_by_their_type(
+    precision: int, tmp_path: Path
+) -> None:
+    """DuckDB reads more than 38 digits as a double."""
+    wide = pa.decimal128 if precision <= 38 else pa.decimal256
+    column = pa.array([Decimal("1.123456789012345678")], wide(precision, 20))
+    pq.write_table(pa.table({"f": [0.5], "q": column}), tmp_path / "t.parquet")
+    kind = Physical.DECIMAL if precision <= 38 else Physical.WIDE_DECIMAL
+    with scanned(tmp_path, "t.parquet") as scan:
+        assert isinstance(scan.rows, ParquetFiles)
+        assert scan.rows.types == (Physical.FLOAT, kind)
 
 
 def test_several_files_add_up(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from source_rows import DAY
 
 from tieout.adapters.frames import FrameSettings, FrameSource, physical
-from tieout.core.read import Physical
+from tieout.core.physical import Physical
 from tieout.core.scan import Controls, Frame, Scan
 from tieout.errors import SourceError, UsageError
 
@@ -147,12 +147,21 @@ def test_absent_cells_of_pandas_objects_are_absent() -> None:
     assert columns(frame)["x"] == ("text", ["1", None, None, None, "b"])
 
 
+def test_decimals_of_any_width_keep_their_digits() -> None:
+    values = [Decimal("1.50"), Decimal("1e-20"), Decimal("1e29"), None]
+    table = pa.table({"q": pa.array(values, pa.decimal256(60, 20))})
+    texts = ["1.5", "0.00000000000000000001", "1" + "0" * 29, None]
+    assert columns(table)["q"] == ("text", texts)
+
+
 def test_floats_among_others_are_refused_unless_accepted() -> None:
     rows = [{"x": "a"}, {"x": 0.5}]
     with pytest.raises(SourceError, match="column 'x' holds binary floats"):
         columns(rows)
     assert columns(rows, floats="shortest")["x"] == ("text", ["a", "0.5"])
     assert columns([{"x": "a"}, {"x": 5.0}])["x"] == ("text", ["a", "5"])
+    with pytest.raises(SourceError, match="column 'x' holds binary floats"):
+        columns([{"x": "a"}, {"x": 2.0**60}])  # an id of which digits may be lost
 
 
 def test_shortest_floats_are_announced() -> None:
@@ -173,7 +182,9 @@ def test_no_rows_need_a_reason() -> None:
     assert scan(frame, is_holiday=lambda day: day == DAY).allow_empty
 
 
-@pytest.mark.parametrize("frame", [3, "trades.csv", {"id": [1]}, [1, 2], pd.Series([1]), None])
+@pytest.mark.parametrize(
+    "frame", [3, "trades.csv", {"id": [1]}, [1, 2], pd.Series([1]), pl.Series([1]), None]
+)
 def test_what_is_no_frame_is_a_mistake_of_the_caller(frame: object) -> None:
     with pytest.raises(UsageError, match="book"):
         scan(frame)

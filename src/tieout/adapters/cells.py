@@ -10,8 +10,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from tieout.core.money import plain
-from tieout.core.read import RAW_LIMIT
-from tieout.core.scan import BadRow, TextRow
+from tieout.core.scan import TextRow
+from tieout.core.text import unreadable
 from tieout.errors import SourceError
 
 _EXACT_INTEGERS: Final = 2.0**53
@@ -22,7 +22,7 @@ def cell_text(value: object) -> str | None:
     """The text of a value from a database, a spreadsheet or a frame.
 
     A float becomes its shortest decimal, without `.0` where it is an integer; times are ISO 8601
-    with the offset that they have; objects and lists are JSON.
+    with the offset that they have; objects and lists are JSON. Equal values have one text.
 
     Raises:
         TypeError: the value has no text that would be certain, e.g. bytes.
@@ -42,10 +42,19 @@ def json_text(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
+def is_whole(value: float) -> bool:
+    """Whether a binary float is an integer that it holds exactly."""
+    return value.is_integer() and abs(value) < _EXACT_INTEGERS
+
+
 def _float_text(value: float) -> str:
-    if value.is_integer() and -_EXACT_INTEGERS < value < _EXACT_INTEGERS:
-        return str(int(value))
-    return repr(value)
+    return str(int(value)) if is_whole(value) else repr(value)
+
+
+def _time_text(value: datetime) -> str:
+    text = value.isoformat()
+    digits = f".{value.microsecond:06}"
+    return text.replace(digits, digits.rstrip("0")) if value.microsecond else text
 
 
 def _decimal_text(value: Decimal) -> str:
@@ -61,7 +70,7 @@ _TEXTS: Final[dict[type, Callable[[Any], str]]] = {
     int: str,
     float: _float_text,
     Decimal: _decimal_text,
-    datetime: datetime.isoformat,  # before date
+    datetime: _time_text,  # before date
     date: date.isoformat,
     time: time.isoformat,
     UUID: str,
@@ -79,32 +88,16 @@ def refuse_float(column: str, where: str, hint: str) -> SourceError:
     )
 
 
-def text_row(
-    values: Sequence[object],
-    place: str,
-    row: int,
-    line: int | None = None,
-    used: Sequence[bool] | None = None,
-) -> TextRow | BadRow:
-    """A row of Python values as text, or why it is none.
-
-    Args:
-        used: which of the values are read; the others may be anything.
-    """
+def text_row(values: Sequence[object], place: str, row: int, line: int | None = None) -> TextRow:
+    """A row of Python values as texts. What has none is unreadable, where anybody reads it."""
     try:
-        if used is None or all(used):
-            return TextRow(tuple([cell_text(value) for value in values]), place, row, line)
-        cells = [
-            cell_text(value) if read else _any_text(value)
-            for value, read in zip(values, used, strict=True)
-        ]
-        return TextRow(tuple(cells), place, row, line)
-    except TypeError as why:
-        return BadRow(place, row, str(why), repr(tuple(values))[:RAW_LIMIT], line)
+        return TextRow(tuple([cell_text(value) for value in values]), place, row, line)
+    except TypeError:
+        return TextRow(tuple([_any_text(value) for value in values]), place, row, line)
 
 
 def _any_text(value: object) -> str | None:
     try:
         return cell_text(value)
-    except TypeError:
-        return repr(value)[:RAW_LIMIT]
+    except TypeError as why:
+        return unreadable(str(why))

@@ -8,8 +8,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from tieout.adapters.cells import cell_text, refuse_float
-from tieout.core.read import Physical
+from tieout.adapters.cells import cell_text, is_whole, refuse_float
+from tieout.core.physical import Physical
 from tieout.core.scan import Controls, Frame, Scan
 from tieout.errors import SourceError, UsageError
 
@@ -65,7 +65,8 @@ class FrameSource:
             raise SourceError(
                 "the frame has no rows",
                 where=f"{settings.name}, business date {business_date}",
-                hint="if a day without records is normal, say `allow_empty: true`",
+                hint="if a day without records is normal, say `allow_empty: true`, or"
+                " `allow_empty=True` to tieout.reconcile",
             )
         columns = tuple(table.column_names)
         types = tuple(physical(each).value for each in table.schema.types)
@@ -121,17 +122,32 @@ def _arrow(frame: object, settings: FrameSettings) -> pa.Table:
     elif module == "polars" and hasattr(frame, "collect"):
         table = pa.table(frame.collect())
     elif hasattr(frame, "__arrow_c_stream__"):
-        table = pa.table(frame)
+        table = _from_stream(frame, settings)
     elif isinstance(frame, list | tuple) and all(isinstance(row, Mapping) for row in frame):
         table = _from_dicts(frame, settings)
     else:
-        raise UsageError(
-            f"a {type(frame).__qualname__} is no source of records",
-            where=settings.name,
-            hint="pass a Polars, pandas or Arrow frame, a list of dicts, or a path",
-        )
+        raise _no_source(frame, settings)
     _check_names(table.column_names, settings)
     return table
+
+
+def _no_source(frame: object, settings: FrameSettings) -> UsageError:
+    return UsageError(
+        f"a {type(frame).__qualname__} is no source of records",
+        where=settings.name,
+        hint="pass a Polars, pandas or Arrow frame, a list of dicts, or a path",
+    )
+
+
+def _from_stream(frame: object, settings: FrameSettings) -> pa.Table:
+    """Anything with `__arrow_c_stream__`. A single column has it too, and is no table."""
+    import pyarrow as pa
+
+    try:
+        reader = pa.RecordBatchReader.from_stream(frame)
+    except pa.ArrowInvalid:
+        raise _no_source(frame, settings) from None
+    return reader.read_all()
 
 
 def _check_names(names: Sequence[str], settings: FrameSettings) -> None:
@@ -204,7 +220,7 @@ def _kind(value: object) -> tuple[type, object]:
 def _mixed(name: str, value: Any, settings: FrameSettings) -> str | None:
     if hasattr(value, "item"):  # a NumPy scalar
         value = value.item()
-    if isinstance(value, float) and settings.floats != "shortest" and not value.is_integer():
+    if isinstance(value, float) and settings.floats != "shortest" and not is_whole(value):
         raise refuse_float(
             name,
             settings.name,
@@ -225,8 +241,10 @@ def _readable(table: pa.Table) -> pa.Table:
         type_, column = field_.type, table.column(index)
         if t.is_dictionary(type_):
             column = _decoded(column)
-        elif t.is_null(type_) or t.is_boolean(type_) or t.is_decimal256(type_):
+        elif t.is_null(type_) or t.is_boolean(type_):
             column = column.cast(pa.string())
+        elif t.is_decimal256(type_):
+            column = pa.array(map(cell_text, column.to_pylist()), pa.string())
         elif t.is_float16(type_):
             column = column.cast(pa.float32())
         else:

@@ -8,23 +8,32 @@ doubt must read the same.
 3. A binary float is refused, unless the source says `floats: shortest`: then it is the shortest
    decimal that round-trips, and coverage says so.
 4. A quarantined row keeps what was readable of it, so that its partner is unknown, not missing.
+5. Equal values have one text, however they are stored: the id 1 is `1` from an integer, a decimal
+   `1.00` and a binary float `1.0`. A float that is no such number is no id, unless the source
+   says `floats: shortest`.
 """
 
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cached_property
 from typing import Final
 
 from tieout.core.canonical import plain_record
 from tieout.core.model import Quarantined, Value
+from tieout.core.physical import Physical
 from tieout.core.schema import Column, ColumnType, RecordType
+from tieout.core.sign import SignColumn, sign_as_side, sign_from_column
 from tieout.core.text import (
+    UNREADABLE,
     NumberStyle,
     Unreadable,
+    check_readable,
+    is_unreadable,
+    no_certain_text,
     parse_date,
     parse_decimal,
     parse_time,
@@ -46,31 +55,11 @@ ALIASES: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """Other spellings of choices that every source may use, in lower case."""
 
-
-class Physical(StrEnum):
-    """How a source stores a column, before it is read."""
-
-    TEXT = "text"
-    INTEGER = "integer"
-    DECIMAL = "decimal"
-    FLOAT = "float"
-    NAIVE_TIME = "naive_time"
-    UTC_TIME = "utc_time"
-    DATE = "date"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True)
-class SignColumn:
-    """Quantities without a sign, and a column that says which are negative.
-
-    Attributes:
-        column: the source's column. `negative` and `positive`: its values, in lower case.
-    """
-
-    column: str
-    negative: frozenset[str]
-    positive: frozenset[str]
+_MOMENTS: Final = (Physical.NAIVE_TIME, Physical.UTC_TIME, Physical.DATE)
+_NUMBERS: Final = (Physical.INTEGER, Physical.DECIMAL, Physical.FLOAT)
+_STORED: Final = NumberStyle()
+"""How a stored number is written, whatever the source's own texts look like."""
+_INTEGER: Final = re.compile(r"-?[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -87,8 +76,7 @@ class Reading:
         numbers: decimal point and thousands separator.
         signed: the sign of the quantity is the side: negative is a sell.
         sign: the sign of the quantity comes from a column.
-        symbols: the source's symbol to the canonical one. Where it is given, any other symbol
-            is quarantined, with the nearest candidates named.
+        symbols: the source's symbol to the canonical one; any other is then quarantined.
         floats: `refuse`, or `shortest`: read binary floats as their shortest decimals.
         identity: in place of the contract's identity columns.
         only, skip: the source's column to values; rows that differ (or that are equal) are no
@@ -134,7 +122,11 @@ class Reading:
             for name, chosen in choice.items()
         )
         sign = self._index(self.sign.column, header, "sign") if self.sign else None
-        return BoundReading(self, tuple(header), columns, tests, sign)
+        for index in {sign, *(each.index for each in columns), *(index for index, *_ in tests)}:
+            if index is not None and physical[index] is Physical.WIDE_DECIMAL:
+                raise self._too_wide(header[index])
+        unnamed = tuple(index for index, name in enumerate(header) if not name)
+        return BoundReading(self, tuple(header), columns, tests, sign, unnamed)
 
     def present(self, columns: Sequence[str]) -> BoundReading:
         """A binding for which only the canonical columns count: which of them are there."""
@@ -175,6 +167,14 @@ class Reading:
                 hint="state the source's `timezone`, e.g. `timezone: UTC`",
             )
 
+    def _too_wide(self, name: str) -> SourceError:
+        return SourceError(
+            f"column {name!r} holds decimals of more than 38 digits (decimal256), which no engine"
+            " reads exactly",
+            where=self.source,
+            hint="store it as decimal(38, 18), or as text",
+        )
+
     def _constant(self, column: Column) -> Value:
         text = self.constants[column.name]
         try:
@@ -213,26 +213,34 @@ class Reading:
     def _known_symbols(self) -> frozenset[str]:
         return frozenset(self.symbols.values())
 
-    def cell(self, column: Column, text: str | None) -> Value:
-        """One cell as a value. Raises Unreadable."""
+    def cell(self, column: Column, text: str | None, physical: Physical = Physical.TEXT) -> Value:
+        """One cell as a value, of a source that stores it as `physical`. Raises Unreadable."""
         text = text.strip() if text is not None else None
         if not text:
             return None
-        if "\x00" in text:
-            raise Unreadable("it contains a NUL character")
+        check_readable(text)
+        if physical is Physical.FLOAT and column.type is ColumnType.TEXT:
+            self._check_float(text)
+        form = "iso" if physical in _MOMENTS else self.forms.get(column.name, "iso")
         mapped = self.values.get(column.name)
         if mapped is not None:
             text = mapped.get(text, text)
         match column.type:
             case ColumnType.DECIMAL:
-                return parse_decimal(text, self.numbers)
+                return parse_decimal(text, _STORED if physical in _NUMBERS else self.numbers)
             case ColumnType.TIME:
-                form = self.forms.get(column.name, "iso")
                 return parse_time(text, form, zone(self.timezone) if self.timezone else None)
             case ColumnType.DATE:
-                return parse_date(text, self.forms.get(column.name, "iso"))
+                return parse_date(text, form)
             case ColumnType.TEXT:
                 return self._text(column, text)
+
+    def _check_float(self, text: str) -> None:
+        """A binary float as a text: a whole one, or what `floats: shortest` accepts."""
+        if _INTEGER.fullmatch(text):
+            return
+        if self.floats != "shortest" or text.lstrip("-") in ("nan", "inf"):
+            raise Unreadable(no_certain_text(text))
 
     def _text(self, column: Column, text: str) -> str:
         if column.choices:
@@ -275,6 +283,7 @@ class BoundReading:
         columns: those that this source has, in contract order.
         tests: (index, values, wanted): a row whose cell is among `values` is kept if wanted.
         sign: index of the column that the quantity's sign comes from.
+        unnamed: the columns that have no name, and therefore must be empty.
     """
 
     reading: Reading
@@ -282,6 +291,7 @@ class BoundReading:
     columns: tuple[BoundColumn, ...]
     tests: tuple[tuple[int, frozenset[str], bool], ...] = ()
     sign: int | None = None
+    unnamed: tuple[int, ...] = ()
 
     @property
     def present(self) -> tuple[str, ...]:
@@ -298,7 +308,8 @@ class BoundReading:
     def wanted(self, cells: Sequence[str | None]) -> bool:
         """Whether the row is a record of this reconciliation, by `only` and `skip`."""
         return all(
-            ((cells[index] or "").strip() in values) is keep for index, values, keep in self.tests
+            ((text := (cells[index] or "").strip()) in values) is keep or is_unreadable(text)
+            for index, values, keep in self.tests
         )
 
     def read(
@@ -320,19 +331,20 @@ class BoundReading:
             canonical column to value, for every column in `present`; or why it is unreadable.
         """
         values: dict[str, Value] = {}
-        fault: tuple[str, str] | None = None
+        fault: tuple[str | None, str] | None = None
         for bound in self.columns:
             name = bound.column.name
             try:
                 value = bound.constant
                 if bound.index is not None:
-                    value = self.reading.cell(bound.column, cells[bound.index])
+                    value = self.reading.cell(bound.column, cells[bound.index], bound.physical)
                 if value is None and bound.column.required:
                     raise Unreadable("it is empty")
             except Unreadable as why:
                 fault = fault or (name, str(why))
             else:
                 values[name] = value
+        fault = fault or self._row_fault(cells)
         if (sign_fault := self._apply_sign(values, cells)) is not None:
             values.pop(sign_fault[0], None)
             fault = fault or sign_fault
@@ -351,42 +363,30 @@ class BoundReading:
             values=values,
         )
 
+    def _row_fault(self, cells: Sequence[str | None]) -> tuple[str | None, str] | None:
+        """What is wrong with cells that are no column of a record."""
+        for index in (*(index for index, *_ in self.tests), self.sign):
+            if index is not None and is_unreadable(text := cells[index] or ""):
+                return self.header[index], text.removeprefix(UNREADABLE)
+        if any((cells[index] or "").strip() for index in self.unnamed):
+            return None, "it has a cell in a column that has no name"
+        return None
+
     def _apply_sign(
         self, values: dict[str, Value], cells: Sequence[str | None]
     ) -> tuple[str, str] | None:
         """Make quantity and side agree, in place; or (field, reason)."""
-        if (quantity := values.get("quantity", values.get("amount"))) is None:
+        name = "quantity" if "quantity" in values else "amount"
+        if (quantity := values.get(name)) is None:
             return None
-        negative = quantity < 0  # type: ignore[operator]
         if self.sign is not None and self.reading.sign is not None:
-            return self._sign_from_column(values, cells[self.sign])
-        if self.reading.signed:
-            side, stated = "sell" if negative else "buy", values.get("side")
-            if stated not in (None, side) and quantity:  # zero has no sign to contradict it
-                return "side", f"it is {stated}, but the quantity is {quantity}"
-            if "side" in values:  # an unreadable one is not replaced
-                values["side"] = stated or side
-            values["quantity"] = quantity.copy_abs()  # type: ignore[union-attr]
-        elif negative and self.reading.records.name in ("trades", "orders"):
+            return sign_from_column(values, name, self.reading.sign, cells[self.sign])
+        if self.reading.signed and name == "quantity":
+            return sign_as_side(values)
+        if quantity < 0 and self.reading.records.name in ("trades", "orders"):  # type: ignore[operator]
             return "quantity", (
                 f"{quantity} is negative; if its sign is the side, say `quantity_sign: side`"
             )
-        return None
-
-    def _sign_from_column(
-        self, values: dict[str, Value], cell: str | None
-    ) -> tuple[str, str] | None:
-        sign = self.reading.sign
-        assert sign is not None
-        word = (cell or "").strip().lower()
-        name = "quantity" if "quantity" in values else "amount"
-        quantity = values[name]
-        if word not in sign.negative | sign.positive:
-            return name, f"its sign is in {sign.column!r}, which says {cell!r}"
-        if quantity < 0 and word in sign.positive:  # type: ignore[operator]
-            return name, f"{quantity} is negative, but {sign.column!r} says {cell!r}"
-        magnitude = quantity.copy_abs()  # type: ignore[union-attr]
-        values[name] = magnitude.copy_negate() if word in sign.negative and magnitude else magnitude
         return None
 
     def plain(self, values: Mapping[str, Value]) -> dict[str, str | None]:
@@ -396,5 +396,5 @@ class BoundReading:
 
 def raw_text(cells: Sequence[str | None]) -> str:
     """A row as a person would recognise it, cut to a readable length."""
-    text = ",".join("" if cell is None else cell for cell in cells)
+    text = ",".join("" if cell is None or is_unreadable(cell) else cell for cell in cells)
     return text if len(text) <= RAW_LIMIT else text[:RAW_LIMIT] + "…"

@@ -9,7 +9,48 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
+
+FORMATS: Final = ("auto", "csv", "tsv", "parquet", "json", "ndjson", "xlsx")
+COMPRESSIONS: Final = ("auto", "none", "gzip", "zstd")
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """Where a file source's records are, and how its files are written.
+
+    Attributes:
+        paths: files or globs; `{business_date:%Y%m%d}` stands for the run's date. All of them
+            together are the source, and have the same columns.
+        format: one of FORMATS; `auto` goes by the suffix, then by the content.
+        compression: one of COMPRESSIONS; `auto` goes by the first bytes.
+        encoding: `auto` (a byte order mark, else strict UTF-8) or a Python codec's name.
+        delimiter: `auto` chooses among `,` `;` tab and `|`, by the header and the first records.
+        quote, escape: one character each; without `quote` no character is special. `escape` is
+            the quote itself where quotes are doubled.
+        names: columns of a file that has no header line.
+        skip_rows: lines (XLSX: rows) before the header.
+        comment: lines that start with it are no records.
+        trailer: a regular expression that the last line must match. Its named groups are checked:
+            `rows` is the record count, any other is the control total of that canonical column
+            (or of `notional`): `TRL,(?P<rows>[0-9]+),(?P<quantity>[^,]+)`.
+        sheet: XLSX: a name, or a number from 1; the first one where None.
+        record_path: JSON: the keys that lead to the array of records.
+    """
+
+    paths: tuple[str, ...]
+    format: str = "auto"
+    compression: str = "auto"
+    encoding: str = "auto"
+    delimiter: str = "auto"
+    quote: str = '"'
+    escape: str = '"'
+    names: tuple[str, ...] = ()
+    skip_rows: int = 0
+    comment: str = ""
+    trailer: str = ""
+    sheet: str | int | None = None
+    record_path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +161,9 @@ class Controls:
     """What a source says about itself, to be checked against what was read.
 
     Attributes:
-        rows: expected row count, by configuration or a trailer.
+        rows: how many records are expected, by configuration. Those that `only` and `skip` leave
+            out are none.
+        stored: how many records the trailer counts, those that are left out included.
         totals: canonical column (or `notional`) to its control total.
         symbols: symbols of which at least one record must be there.
         window: times (UTC ns) within which every record must lie, and which the source covers.
@@ -130,6 +173,7 @@ class Controls:
     totals: Mapping[str, Decimal] = field(default_factory=dict)
     symbols: frozenset[str] = frozenset()
     window: tuple[int, int] | None = None
+    stored: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

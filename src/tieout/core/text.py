@@ -28,8 +28,35 @@ _ISO: Final = re.compile(
 _MAX_NS: Final = 2**62
 
 
+UNREADABLE: Final = "\x00!"
+"""Begins the reason that stands in the place of a cell which a source could not give as text."""
+
+
 class Unreadable(Exception):
     """A cell that cannot be read; `str()` of it is the reason, for a person."""
+
+
+def unreadable(reason: str) -> str:
+    """What stands in the place of a cell that a source cannot give as text."""
+    return UNREADABLE + reason
+
+
+def no_certain_text(number: str) -> str:
+    """Why a binary float that is no whole number is no id."""
+    return f"it is the binary float {number}, which is no certain text"
+
+
+def is_unreadable(text: str) -> bool:
+    """Whether the source could not give the cell."""
+    return text.startswith(UNREADABLE)
+
+
+def check_readable(text: str) -> None:
+    """Raises Unreadable: the source could not give the cell, or it is no text."""
+    if is_unreadable(text):
+        raise Unreadable(text.removeprefix(UNREADABLE))
+    if "\x00" in text:
+        raise Unreadable("it contains a NUL character")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +123,11 @@ def _plain_point(body: str, text: str, style: NumberStyle) -> str:
         whole, point, rest = body.partition(style.point)
         groups = _split_groups(whole, separator)
         if len(groups) > 1:
-            if not 1 <= len(groups[0]) <= 3 or any(len(group) != 3 for group in groups[1:]):
+            first, *others = groups
+            if not 1 <= len(first) <= 3 or any(len(group) != 3 for group in others):
                 raise Unreadable(f"{text!r}: {separator!r} does not stand between thousands")
+            if first.startswith("0"):
+                raise Unreadable(f"{text!r}: a number with thousands does not begin with 0")
             body = "".join(groups) + point + rest
     if style.point != ".":
         if "." in body:

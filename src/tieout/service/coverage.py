@@ -39,11 +39,15 @@ def coverage_of(
 
 
 def _counted(scan: Scan, facts: SideFacts) -> list[str]:
-    read = facts.rows + len(facts.quarantined) + facts.skipped
-    expected = scan.controls.rows
+    wanted = facts.rows + len(facts.quarantined)
+    stored = wanted + facts.skipped
+    controls = scan.controls
     reasons = []
-    if expected is not None and expected != read:
-        reasons.append(f"{read} records were read, but {expected} are expected")
+    if controls.rows not in (None, wanted):
+        skipped = f" ({facts.skipped} more are skipped)" if facts.skipped else ""
+        reasons.append(f"{wanted} records were read{skipped}, but {controls.rows} are expected")
+    if controls.stored not in (None, stored):
+        reasons.append(f"{stored} records were read, but the trailer counts {controls.stored}")
     if not facts.rows and not facts.quarantined and not scan.allow_empty:
         reasons.append(
             "no record was read; if that can be right, say `allow_empty: true`, or expect 0 rows"

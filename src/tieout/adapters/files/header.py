@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,9 @@ from tieout.core.text import NumberStyle, Unreadable, parse_decimal
 from tieout.errors import SourceError
 
 DELIMITERS: Final = (",", ";", "\t", "|")
+_SEPARATOR: Final = re.compile(rb"\"?sep=([^\r\n\"])\"?[\r\n]*", re.IGNORECASE)
+"""A first line by which spreadsheets are told the delimiter. It is no record."""
+
 _SAMPLE_BYTES: Final = 1 << 18
 _SAMPLE_RECORDS: Final = 50
 
@@ -25,6 +29,8 @@ class Header:
     """What the start of a file says.
 
     Attributes:
+        columns: the last one has no name where every line ends with a delimiter; its cells have
+            to be empty.
         dialect: with `skip` at the first record.
         rows: whether there is a record at all.
     """
@@ -42,9 +48,13 @@ def read_header(path: Path, settings: FileSettings, name: str) -> Header:
     """
     where = f"{settings.name}: {name}"
     lines = _sample(path, settings.skip_rows)
-    dialect = Dialect(
-        _delimiter(lines, settings, where), settings.quote, settings.escape, settings.skip_rows
-    )
+    if said := _SEPARATOR.fullmatch(lines[0].content) if lines else None:
+        if settings.delimiter == "auto":
+            settings = replace(settings, delimiter=said[1].decode())
+        lines = lines[1:]
+    skip = settings.skip_rows + (said is not None)
+    delimiter = _delimiter(lines, settings, where)
+    dialect = Dialect(delimiter, settings.quote, settings.escape, skip)
     records = split_records(iter(lines), dialect)
     if settings.names:
         return Header(settings.names, dialect, next(records, None) is not None)
@@ -61,9 +71,13 @@ def read_header(path: Path, settings: FileSettings, name: str) -> Header:
             where=where,
             hint="correct `quote`, `delimiter` or `skip_rows`",
         )
-    columns = check_names(first.cells, where)
-    rows = next(records, None) is not None
-    return Header(columns, replace(dialect, skip=first.last.number), rows)
+    others = list(records)
+    named, last = first.cells[:-1], first.cells[-1]
+    if named and not last.strip() and not any("".join(each.cells[-1:]).strip() for each in others):
+        columns = (*check_names(named, where), "")
+    else:
+        columns = check_names(first.cells, where)
+    return Header(columns, replace(dialect, skip=first.last.number), bool(others))
 
 
 def check_names(cells: Sequence[str | None], where: str) -> tuple[str, ...]:

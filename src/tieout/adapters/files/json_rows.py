@@ -64,7 +64,7 @@ def json_batches(
             where=settings.name,
             hint="correct `format` or `record_path`",
         )
-    names = tuple(columns)
+    names = tuple(name for name in columns if name)
     return Batches(names, lambda: _batches(elements, names)), tuple(empty)
 
 

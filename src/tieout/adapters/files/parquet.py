@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from tieout.adapters.files.header import check_names
 from tieout.adapters.files.locate import StoredFile
-from tieout.core.read import Physical
+from tieout.core.physical import Physical
 from tieout.core.scan import ParquetFiles
 from tieout.errors import SourceError
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 MAGIC: Final = b"PAR1"
+_DECIMAL: Final = re.compile(r"DECIMAL\((\d+),\s*\d+\)")
+_DIGITS: Final = 38
+"""Digits of the widest decimal that is no double to DuckDB."""
+
 _TYPES: Final = {
     "VARCHAR": Physical.TEXT,
     "DOUBLE": Physical.FLOAT,
@@ -107,6 +112,8 @@ def _footer(connection: DuckDBPyConnection, path: str, file: StoredFile, where: 
             "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM read_parquet($path))",
             {"path": path},
         ).fetchall()
+        if any(type_ == "DOUBLE" for _, type_ in described):
+            described = _with_wide_decimals(connection, path, described)
         rows, end = connection.execute(
             """SELECT (SELECT sum(num_rows) FROM parquet_file_metadata($path)),
                       max(least(coalesce(dictionary_page_offset, data_page_offset),
@@ -119,6 +126,19 @@ def _footer(connection: DuckDBPyConnection, path: str, file: StoredFile, where: 
     if end is not None and end > data:
         raise _damaged(file, where, f"its columns need {end} bytes, but only {data} are there")
     return Footer(tuple(described), int(rows or 0))
+
+
+def _with_wide_decimals(
+    connection: DuckDBPyConnection, path: str, described: Sequence[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """The columns, with their own type where DuckDB reads decimals of many digits as doubles."""
+    wide = connection.execute(
+        "SELECT name, format('DECIMAL({},{})', precision, scale) FROM parquet_schema($path)"
+        " WHERE precision > 38",
+        {"path": path},
+    ).fetchall()
+    types = dict(wide)
+    return [(name, types.get(name, type_)) for name, type_ in described]
 
 
 def _check_frame(file: StoredFile, where: str) -> int:
@@ -157,8 +177,8 @@ def _check_same(first_name: str, first: Footer, name: str, footer: Footer, where
 
 
 def _physical(type_: str) -> Physical:
-    if type_.startswith("DECIMAL("):
-        return Physical.DECIMAL
+    if decimal := _DECIMAL.fullmatch(type_):
+        return Physical.DECIMAL if int(decimal[1]) <= _DIGITS else Physical.WIDE_DECIMAL
     if type_.startswith("ENUM("):
         return Physical.TEXT
     return _TYPES.get(type_, Physical.OTHER)

@@ -1,23 +1,59 @@
-"""The proof of what was read: SHA-256 of the bytes as stored, taken beside the scan."""
+"""The proof of what was read: SHA-256 of the bytes as stored, taken beside all else."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from datetime import date
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from tieout.adapters.files.locate import StoredFile
+from tieout.adapters.files.locate import StoredFile, locate
+from tieout.adapters.files.settings import FileSettings
 from tieout.core.scan import InputFile
 from tieout.errors import SourceError
 
 _Stat: TypeAlias = tuple[int, int, int]
 
+_NOTED: Final = 5
+"""Repeated files that a note is made of; the proof has each."""
+
+
+class Digests:
+    """SHA-256 of files, taken in the background by half of the cores, each content once.
+
+    Hashing needs no interpreter, so what begins early costs a run little: while it still starts,
+    the other cores are idle.
+    """
+
+    def __init__(self) -> None:
+        threads = max(1, (os.cpu_count() or 2) // 2)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="tieout-sha256")
+        self._known: dict[tuple[Path, _Stat], Future[str]] = {}
+
+    def begin(self, settings: FileSettings, business_date: date) -> None:
+        """Begin with a source's files. What is wrong with them is for its scan to say."""
+        with suppress(SourceError, OSError):
+            for file in locate(settings, business_date):
+                self.of(file.path, _stat(file.path))
+
+    def of(self, path: Path, stat: _Stat) -> Future[str]:
+        """The digest of a file as it is now, which `stat` says."""
+        if (path, stat) not in self._known:
+            self._known[path, stat] = self._pool.submit(_digest, path)
+        return self._known[path, stat]
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
 
 class Proof:
-    """Hashes files in the background, and notices when one changes while it is read.
+    """The digests of a source's files; notices when one changes while it is read.
 
     Files of equal size are hashed at once, since the same bytes are not to be read twice.
 
@@ -26,15 +62,11 @@ class Proof:
         repeats: a repeated file's path to the name of the first one with the same bytes.
     """
 
-    def __init__(self, source: str, files: Sequence[StoredFile]) -> None:
+    def __init__(self, source: str, files: Sequence[StoredFile], digests: Digests) -> None:
         self._source = source
         self._files = tuple(files)
         self._before = {file.path: _stat(file.path) for file in files}
-        self._digests: dict[Path, Future[str]] = {}
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tieout-sha256")
-        for file in self._files:
-            self._digests[file.path] = self._pool.submit(_digest, file.path)
-        self._pool.shutdown(wait=False)
+        self._digests = {path: digests.of(path, stat) for path, stat in self._before.items()}
         self.repeats = self._find_repeats()
         self.distinct = tuple(file for file in files if file.path not in self.repeats)
 
@@ -54,10 +86,12 @@ class Proof:
     def notes(self) -> tuple[str, ...]:
         """What a person should know of repetitions."""
         names = {file.path: file.name for file in self._files}
-        return tuple(
+        notes = [
             f"{names[path]} has the same bytes as {first}, and was not read twice"
             for path, first in self.repeats.items()
-        )
+        ]
+        more = len(notes) - _NOTED
+        return (*notes[:_NOTED], f"and {more:,} more files like these") if more > 1 else (*notes,)
 
     def inputs(self, rows: Mapping[Path, int] | None = None) -> tuple[InputFile, ...]:
         """Wait for the hashes.

@@ -1,4 +1,4 @@
-"""Files as a source."""
+"""Files as a source. The readers of a format are imported where a file has it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,13 @@ from datetime import date
 from itertools import zip_longest
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from tieout.adapters.files.json_rows import json_batches
 from tieout.adapters.files.locate import StoredFile, locate
-from tieout.adapters.files.parquet import read_parquet_files
-from tieout.adapters.files.plain_text import PlainText, as_plain_text
-from tieout.adapters.files.proof import Proof
+from tieout.adapters.files.proof import Digests, Proof
 from tieout.adapters.files.settings import FileSettings
 from tieout.adapters.files.stored import without_suffix
-from tieout.adapters.files.trailer import merge
-from tieout.adapters.files.xlsx import xlsx_batches
-from tieout.core.read import Physical
+from tieout.core.physical import Physical
 from tieout.core.scan import (
     Controls,
     DelimitedFiles,
@@ -32,6 +27,9 @@ from tieout.core.scan import (
     Scan,
 )
 from tieout.errors import SourceError
+
+if TYPE_CHECKING:
+    from tieout.adapters.files.plain_text import PlainText
 
 _SUFFIXES: Final = {
     ".csv": "csv",
@@ -46,6 +44,9 @@ _SUFFIXES: Final = {
     ".jsonl": "ndjson",
     ".xlsx": "xlsx",
 }
+_NAMED: Final = 5
+"""Files that an error names, of many."""
+
 _MAGICS: Final = {b"PAR1": "parquet", b"PK\x03\x04": "xlsx"}
 
 
@@ -64,10 +65,15 @@ class Content:
 
 
 class FileSource:
-    """One or more files. Close it after the engine is done: that removes temporary copies."""
+    """One or more files. Close it after the engine is done: that removes temporary copies.
 
-    def __init__(self, settings: FileSettings) -> None:
+    Args:
+        digests: those of its files that were begun before.
+    """
+
+    def __init__(self, settings: FileSettings, digests: Digests | None = None) -> None:
         self._settings = settings
+        self._digests = digests or Digests()
         self._folder: Path | None = None
         self._cleanup: weakref.finalize[[str, bool], FileSource] | None = None
 
@@ -84,7 +90,7 @@ class FileSource:
         """
         settings = self._settings
         try:
-            proof = Proof(settings.name, locate(settings, business_date))
+            proof = Proof(settings.name, locate(settings, business_date), self._digests)
             content, rows = self._content(proof.distinct)
         except OSError as error:
             raise SourceError(
@@ -93,10 +99,11 @@ class FileSource:
                 hint="check the permissions: `ls -l` shows them",
             ) from error
         holiday = settings.is_holiday is not None and settings.is_holiday(business_date)
-        allow_empty = settings.allow_empty or holiday or content.controls.rows == 0
+        controls = content.controls
+        allow_empty = settings.allow_empty or holiday or 0 in (controls.rows, controls.stored)
         if content.empty and not allow_empty:
             raise SourceError(
-                f"{', '.join(content.empty)}: a header without records",
+                f"{_some(content.empty)}: a header without records",
                 where=f"{settings.name}, business date {business_date}",
                 hint="if a day without records is normal, say `allow_empty: true`",
             )
@@ -113,18 +120,27 @@ class FileSource:
         settings = self._settings
         form = _format(settings, files)
         if form == "parquet":
+            from tieout.adapters.files.parquet import read_parquet_files
+
             parquet, rows = read_parquet_files(files, self._scratch, settings.name)
             empty = tuple(file.name for file in files if not rows[file.path])
             return Content(parquet, settings.controls, empty, _float_notes(parquet, settings)), rows
         if form in ("csv", "tsv"):
             return self._delimited(files, replace(settings, format=form)), {}
         if form == "xlsx":
+            from tieout.adapters.files.xlsx import xlsx_batches
+
             sheets, empty = xlsx_batches(files, settings)
             return Content(sheets, settings.controls, empty, _xlsx_notes(settings)), {}
+        from tieout.adapters.files.json_rows import json_batches
+
         records, empty = json_batches(files, settings, form)
         return Content(records, settings.controls, empty), {}
 
     def _delimited(self, files: Sequence[StoredFile], settings: FileSettings) -> Content:
+        from tieout.adapters.files.plain_text import as_plain_text
+        from tieout.adapters.files.trailer import merge
+
         texts = [as_plain_text(file, settings, self._scratch) for file in files]
         first = texts[0]
         for text in texts[1:]:
@@ -190,8 +206,13 @@ def _format_of(file: StoredFile) -> str:
         return _MAGICS.get(stream.read(4), "csv")
 
 
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
 def _says_none(text: PlainText) -> bool:
-    return text.trailer is not None and text.trailer.rows == 0
+    return text.trailer is not None and text.trailer.stored == 0
 
 
 def _check_same(first: PlainText, other: PlainText, where: str) -> None:

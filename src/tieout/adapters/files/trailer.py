@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 from tieout.adapters.files.delimited import Line
@@ -18,7 +19,8 @@ class Trailer:
     """Takes the trailer from the end of a file's lines, and reads it.
 
     Attributes:
-        controls: what the trailer says, once the lines were read to the end.
+        controls: what the trailer says, once the lines were read to the end; `stored` is its
+            row count.
     """
 
     def __init__(self, settings: FileSettings, name: str) -> None:
@@ -66,7 +68,7 @@ class Trailer:
         rows = totals.pop("rows", None)
         if rows is not None and (rows != rows.to_integral_value() or rows < 0):
             raise SourceError(f"the trailer's row count is {rows}", where=self._where)
-        return Controls(rows=None if rows is None else int(rows), totals=totals)
+        return Controls(totals=totals, stored=None if rows is None else int(rows))
 
     def _number(self, name: str, cell: str) -> Decimal:
         try:
@@ -85,16 +87,8 @@ def merge(configured: Controls, trailers: list[Controls], where: str) -> Control
     """
     if not trailers:
         return configured
-    rows = configured.rows
-    counts = [each.rows for each in trailers if each.rows is not None]
-    if counts:
-        if rows is not None and rows != sum(counts):
-            raise SourceError(
-                f"the trailer counts {sum(counts)} records, the configuration expects {rows}",
-                where=where,
-                hint="correct `controls`, or leave `rows` to the trailer",
-            )
-        rows = sum(counts)
+    counts = [each.stored for each in trailers if each.stored is not None]
+    stored = sum(counts) if counts else None
     totals: dict[str, Decimal] = {}
     for each in trailers:
         for name, value in each.totals.items():
@@ -107,4 +101,4 @@ def merge(configured: Controls, trailers: list[Controls], where: str) -> Control
                 where=where,
                 hint="correct `controls`, or leave the total to the trailer",
             )
-    return Controls(rows, totals, configured.symbols, configured.window)
+    return replace(configured, totals=totals, stored=stored)

@@ -14,13 +14,18 @@ from tieout.adapters.files.header import check_names
 from tieout.adapters.files.locate import StoredFile
 from tieout.adapters.files.settings import FileSettings
 from tieout.core.scan import BadRow, Batches, TextRow
+from tieout.core.text import is_unreadable, unreadable
 from tieout.errors import SourceError
 
 if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
     from python_calamine import CalamineSheet
 
 _BATCH: Final = 1_000
 _CELL: Final = re.compile(r"([A-Z]+)([0-9]+)")
+_MARKS: Final = (b't="e"', b"t='e'", b"<f>", b"<f ", b"<f/", b":f>", b":f ", b":f/")
+"""What stands in a sheet with an error or a formula; the latter may have a namespace's prefix."""
 
 
 def xlsx_batches(
@@ -72,10 +77,11 @@ class _Sheet:
 
     def __init__(self, file: StoredFile, settings: FileSettings) -> None:
         self._settings = settings
-        self._sheet, self._errors = _open(file, settings)
+        self._sheet, self._faults = _open(file, settings)
         self.place = f"{file.name}, sheet {self._sheet.name!r}"
         self._offset = self._sheet.start[1] if self._sheet.start else 0
         self._first = settings.skip_rows + 1
+        self._left = 0  # columns without a name and a cell before the table
         self.columns = settings.names or self._header()
 
     def _header(self) -> tuple[str, ...]:
@@ -87,28 +93,40 @@ class _Sheet:
                 hint="choose another `sheet`, or correct `skip_rows`",
             )
         self._first = line + 1
-        names = [cell_text(value) for value in values]
-        while names and not (names[-1] or "").strip():
+        names = [(cell_text(value) or "").strip() for value in values]
+        names = ["" if is_unreadable(name) else name for name in names]
+        while names and not names[-1]:
             names.pop()
-        return check_names(names, f"{self._settings.name}: {self.place}")
+        left = next((at for at, name in enumerate(names) if name), 0)
+        if left and all(value is None for _, row in self._filled() for value in row[:left]):
+            self._left = left
+        return check_names(names[self._left :], f"{self._settings.name}: {self.place}")
 
     def records(self) -> Iterator[tuple[int, Sequence[Any]]]:
         """Rows after the header that are not blank, with their numbers."""
         return self._filled()
 
     def _filled(self) -> Iterator[tuple[int, Sequence[Any]]]:
+        line = 0
         for line, cells in enumerate(self._sheet.iter_rows(), 1):
-            if line < self._first:
-                continue
-            values: list[Any] = [None] * self._offset + [None if c == "" else c for c in cells]
-            for column, error in self._errors.get(line, ()):
-                values[column] = error
-            if any(value is not None for value in values):
+            values = [None] * self._offset + [None if c == "" else c for c in cells]
+            values = self._with_faults(line, values)
+            if line >= self._first and any(value is not None for value in values):
                 yield line, values
+        for beyond in sorted(each for each in self._faults if each > line):
+            if beyond >= self._first:
+                yield beyond, self._with_faults(beyond, [])
+
+    def _with_faults(self, line: int, values: list[Any]) -> list[Any]:
+        for column, fault in self._faults.get(line, ()):
+            values += [None] * (column + 1 - len(values))
+            values[column] = fault
+        return values
 
     def row(self, values: Sequence[Any], number: int, line: int) -> TextRow | BadRow:
         """One record."""
         width = len(self.columns)
+        values = values[self._left :]
         beyond = [value for value in values[width:] if value is not None]
         if beyond:
             reason = f"it has {len(beyond)} cells beyond the header's {width} columns"
@@ -116,6 +134,12 @@ class _Sheet:
         padded = [*values[:width], *[None] * (width - len(values))]
         if self._settings.floats == "refuse":
             self._refuse_floats(padded)
+        point = self._settings.numbers.point
+        if point != ".":  # as the texts beside them are written
+            padded = [
+                (cell_text(value) or "").replace(".", point) if isinstance(value, float) else value
+                for value in padded
+            ]
         return text_row(padded, self.place, number, line)
 
     def _refuse_floats(self, values: Sequence[Any]) -> None:
@@ -139,7 +163,7 @@ def _open(
     try:
         workbook = CalamineWorkbook.from_path(str(file.path))
         name = _sheet_name(workbook.sheet_names, file, settings)
-        return workbook.get_sheet_by_name(name), _error_cells(file.path, name)
+        return workbook.get_sheet_by_name(name), _faulty_cells(file.path, name)
     except PasswordError:
         raise SourceError(
             f"{file.name} is encrypted", where=settings.name, hint="save it without a password"
@@ -166,28 +190,38 @@ def _sheet_name(names: Sequence[str], file: StoredFile, settings: FileSettings) 
     )
 
 
-# Formula errors, which calamine gives as blank cells. A blank is absent; an error is unknown.
+# Formulas without a value, which calamine gives as blank cells. A blank is absent, and these are
+# unknown.
 
 
-def _error_cells(path: Path, sheet: str) -> dict[int, list[tuple[int, str]]]:
-    """Sheet row from 1 to (column from 0, error text)."""
+def _faulty_cells(path: Path, sheet: str) -> dict[int, list[tuple[int, str]]]:
+    """Sheet row from 1 to (column from 0, what stands in the cell's place)."""
     with zipfile.ZipFile(path) as archive:
         part = _sheet_part(archive, sheet)
-        if not _mentions_errors(archive, part):
+        if not _mentions_formulas(archive, part):
             return {}
-        errors: dict[int, list[tuple[int, str]]] = {}
+        faults: dict[int, list[tuple[int, str]]] = {}
         with archive.open(part) as stream:
             for _, cell in iterparse(stream):  # noqa: S314 - expat limits entities
                 if cell.tag.rpartition("}")[2] != "c":
                     continue
-                place = _CELL.fullmatch(cell.get("r", ""))
-                if cell.get("t") == "e" and place is not None:
-                    text = next((v.text for v in cell if v.tag.endswith("}v")), None)
-                    errors.setdefault(int(place[2]), []).append(
-                        (_column(place[1]), text or "#ERROR")
+                place, fault = _CELL.fullmatch(cell.get("r", "")), _fault(cell)
+                if fault is not None and place is not None:
+                    faults.setdefault(int(place[2]), []).append(
+                        (_column(place[1]), unreadable(f"{place[0]} {fault}"))
                     )
                 cell.clear()
-        return errors
+        return faults
+
+
+def _fault(cell: Element) -> str | None:
+    """Why a cell has no value, if it should have one."""
+    parts = {part.tag.rpartition("}")[2]: part.text for part in cell}
+    if cell.get("t") == "e":
+        return f"is the error {parts.get('v') or '#ERROR'}"
+    if "f" in parts and cell.get("t") != "str" and not parts.get("v"):
+        return "is a formula that was not calculated: open the workbook, save it and try again"
+    return None
 
 
 def _sheet_part(archive: zipfile.ZipFile, sheet: str) -> str:
@@ -203,12 +237,12 @@ def _sheet_part(archive: zipfile.ZipFile, sheet: str) -> str:
     raise KeyError(sheet)
 
 
-def _mentions_errors(archive: zipfile.ZipFile, part: str) -> bool:
-    """Whether any cell may be an error. Reading to the end checks the part's CRC as well."""
+def _mentions_formulas(archive: zipfile.ZipFile, part: str) -> bool:
+    """Whether any cell may be an error or a formula. Reading to the end checks the CRC as well."""
     found, tail = False, b""
     with archive.open(part) as stream:
         while chunk := stream.read(1 << 20):
-            found = found or b't="e"' in tail + chunk or b"t='e'" in tail + chunk
+            found = found or any(mark in tail + chunk for mark in _MARKS)
             tail = chunk[-4:]
     return found
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from tieout.adapters.cells import refuse_float, text_row
+from tieout.adapters.cells import is_whole, refuse_float, text_row
 from tieout.core.scan import BadRow, Batches, Controls, InputFile, Scan, TextRow
+from tieout.core.text import no_certain_text, unreadable
 from tieout.errors import MissingExtra, SourceError, SourceMissing
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class SqlSettings:
         table: a table's or view's name, `schema.name` where it is in a schema.
         floats: `refuse` or `shortest`.
         used: the columns that are read, where known; binary floats elsewhere do no harm.
+        texts: those that are read as text, where a whole float is as good as an integer.
         allow_empty, is_holiday, controls: as for files.
     """
 
@@ -45,6 +47,7 @@ class SqlSettings:
     table: str = ""
     floats: str = "refuse"
     used: frozenset[str] | None = None
+    texts: frozenset[str] = frozenset()
     allow_empty: bool = False
     is_holiday: Callable[[date], bool] | None = None
     controls: Controls = field(default_factory=Controls)
@@ -123,7 +126,8 @@ class _Reading:
         self._proof: tuple[InputFile, ...] = ()
         self._place = settings.table or "query"
         self._open: tuple[Connection, CursorResult[Any]] | None = self._execute()
-        self.columns = self._checked(tuple(self._open[1].keys()))
+        keys = enumerate(self._open[1].keys(), start=1)
+        self.columns = self._checked(tuple(key or f"column {number}" for number, key in keys))
         used = settings.used
         self._used = tuple(used is None or name in used for name in self.columns)
 
@@ -188,15 +192,23 @@ class _Reading:
 
     def _row(self, values: Sequence[object], number: int) -> TextRow | BadRow:
         if self._settings.floats != "shortest":
-            for name, value, used in zip(self.columns, values, self._used, strict=True):
-                if used and isinstance(value, float):
-                    raise refuse_float(
-                        name,
-                        f"{self._settings.name}: row {number}",
-                        f"cast it in the query, `CAST({name} AS TEXT)`, or accept the shortest"
-                        " decimals with `floats: shortest`",
-                    )
-        return text_row(values, self._place, number, used=self._used)
+            named = zip(self.columns, values, self._used, strict=True)
+            values = [
+                self._float(name, value, number) if used and isinstance(value, float) else value
+                for name, value, used in named
+            ]
+        return text_row(values, self._place, number)
+
+    def _float(self, name: str, value: float, number: int) -> float | str:
+        """A binary float that is read as text, as an id may be stored. Others are refused."""
+        if name in self._settings.texts:
+            return value if is_whole(value) else unreadable(no_certain_text(repr(value)))
+        raise refuse_float(
+            name,
+            f"{self._settings.name}: row {number}",
+            f"cast it in the query, `CAST({name} AS TEXT)`, or accept the shortest decimals with"
+            " `floats: shortest`",
+        )
 
     def _title(self) -> str:
         asked = self._settings.table or " ".join(self._settings.query.split())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tieout.core.read import SignColumn
 from tieout.core.rules import Tolerance
+from tieout.core.sign import SignColumn
 from tieout.core.text import NumberStyle
 
 Cells = Sequence[str | None]

@@ -11,8 +11,10 @@ from tieout.core.infer.keys import Row
 from tieout.core.infer.proposal import Sample, SourceProposal
 from tieout.core.infer.values import choice_of, choice_values, read_differently, read_number
 from tieout.core.model import Quarantined
-from tieout.core.read import Physical, Reading, SignColumn
+from tieout.core.physical import Physical
+from tieout.core.read import Reading
 from tieout.core.schema import POSITIONS, ColumnType, RecordType
+from tieout.core.sign import SignColumn
 
 LEG = POSITIONS.columns["leg"]
 LONG = frozenset({"long", "buy", "l"})

@@ -9,12 +9,13 @@ decimal, accepts `1_000`, and drops the offset of a time when it casts to nanose
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from tieout.core.read import ALIASES, BoundColumn, BoundReading, Reading
 from tieout.core.schema import ColumnType
-from tieout.core.text import EPOCH_UNITS
+from tieout.core.text import EPOCH_UNITS, NumberStyle
 
 OK, DOUBT, UNWANTED = 0, 1, 2
 """What the `state` column of a staged side says about a row."""
@@ -22,10 +23,14 @@ OK, DOUBT, UNWANTED = 0, 1, 2
 _NUMBER: Final = "DECIMAL(38,18)"
 _LIMIT: Final = "50000000000000000000::DECIMAL(38,18)"
 _TIME_LIMIT: Final = 2**62
+_WHOLE_FLOATS: Final = 2**53
 _CLOCK: Final = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
 _DAY: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _EPOCH_DIGITS: Final = {"s": 10, "ms": 13, "us": 16, "ns": 18}
 _UTC: Final = frozenset({"UTC", "Etc/UTC", "Etc/GMT", "GMT", "Zulu"})
+_FLOATS: Final = ("DOUBLE", "FLOAT")
+_TIMES: Final = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
+_AWARE: Final = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
 _SQL_TYPES: Final = {
     ColumnType.TEXT: "VARCHAR",
     ColumnType.DECIMAL: _NUMBER,
@@ -36,10 +41,22 @@ _SQL_TYPES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """SQL of a column: its value, and whether the value is to be doubted (never null)."""
+    """SQL of a column.
+
+    Attributes:
+        value: the column as the engine keeps it.
+        doubt: whether the value may be wrong, as far as only the source's own cell can tell.
+        odd: whether a value may be wrong, for the SQL of the value: of two equal values, both
+            are or none. Neither test is ever null.
+    """
 
     value: str
     doubt: str | None = None
+    odd: Callable[[str], str] | None = None
+
+    def suspect(self) -> str | None:
+        """Whether the cell must be read again."""
+        return either(self.doubt, self.odd(self.value) if self.odd else None)
 
 
 def quoted(text: str) -> str:
@@ -70,17 +87,70 @@ def cells(
         column.column.name: _cell(bound.reading, column, raw, types, trimmed=trimmed)
         for column in bound.columns
     }
-    return _with_sign(bound, found, raw)
+    return _with_sign(bound, found, raw, types)
 
 
-def unwanted(bound: BoundReading, raw: list[str]) -> str | None:
-    """The rows that `only` and `skip` leave out."""
-    tests = []
+@dataclass(frozen=True, slots=True)
+class RowTests:
+    """SQL of what is to be said of a row as a whole; None where there is nothing to test.
+
+    Attributes:
+        unwanted: `only` and `skip` leave it out, for certain.
+        doubt: they may; or it has a cell in a column without a name.
+    """
+
+    unwanted: str | None = None
+    doubt: str | None = None
+
+
+def row_tests(bound: BoundReading, raw: list[str], types: list[str]) -> RowTests:
+    """What `only`, `skip` and the header say of a row. Arguments as of `cells`."""
+    unwanted, doubts = [], []
     for index, values, keep in bound.tests:
-        among = ", ".join(quoted(value) for value in sorted(values))
-        test = f"coalesce(trim(CAST({raw[index]} AS VARCHAR)), '') IN ({among})"
-        tests.append(f"NOT ({test})" if keep else f"({test})")
-    return " OR ".join(tests) if tests else None
+        text = f"coalesce(trim({as_text(raw[index], types[index])}), '')"
+        # What is equal to a value without blanks around it is that value, whatever it begins with.
+        stripped = sorted(value for value in values if value == value.strip())
+        among = " OR ".join(f"{text} = {quoted(value)}" for value in stripped) or "false"
+        plain = f"({text} = '' OR ({_plain_ends(text)}))"
+        unwanted.append(f"NOT ({among}) AND {plain}" if keep else among)
+        doubts.append(f"NOT ({among} OR {plain})")
+    doubts += [f"coalesce(trim({raw[index]}) <> '', false)" for index in bound.unnamed]
+    return RowTests(either(*unwanted), either(*doubts))
+
+
+def as_text(raw: str, type_: str) -> str:
+    """The text of a source's cell that `core.read` reads: one text for equal values.
+
+    A whole number has neither point nor zeros behind it, in whatever type it is stored; a time is
+    ISO 8601. As `adapters.cells.cell_text` does.
+
+    Args:
+        raw: SQL name of the column. `type_`: its DuckDB type.
+    """
+    if type_ == "VARCHAR":
+        return raw
+    text = f"CAST({raw} AS VARCHAR)"
+    if type_ in _FLOATS:
+        whole = f"CAST(TRY_CAST({raw} AS BIGINT) AS VARCHAR)"
+        return f"CASE WHEN {_is_whole(raw)} THEN {whole} ELSE {text} END"
+    if type_.startswith("DECIMAL(") and not type_.endswith(",0)"):
+        return f"rtrim(rtrim({text}, '0'), '.')"
+    if type_ in _TIMES:
+        return f"replace({text}, ' ', 'T')"
+    if type_ in _AWARE:  # the connection's zone is UTC
+        return f"replace(replace({text}, ' ', 'T'), '+00', '+00:00')"
+    return text
+
+
+def _is_whole(raw: str) -> str:
+    """Whether a binary float is an integer that it holds exactly. Never null.
+
+    By its integer: of NaN, which the statistics of a Parquet file leave out, DuckDB may take it
+    for granted that it is below a limit.
+    """
+    whole = f"TRY_CAST({raw} AS BIGINT)"
+    limit = _WHOLE_FLOATS - 1
+    return f"coalesce({whole} BETWEEN -{limit} AND {limit} AND {whole} = {raw}, false)"
 
 
 def _cell(
@@ -89,15 +159,17 @@ def _cell(
     type_ = bound.column.type
     if bound.index is None:
         return Cell(_constant(bound, type_))
-    cell = _typed(reading, bound, raw[bound.index], types[bound.index])
+    source, stored = raw[bound.index], types[bound.index]
+    cell = _typed(reading, bound, source, stored)
     if cell is None:
-        text = raw[bound.index]
-        if types[bound.index] != "VARCHAR":
-            text = f"CAST({text} AS VARCHAR)"
-        cell = _from_text(reading, bound, text, trimmed=trimmed)
+        style = reading.numbers if stored == "VARCHAR" else NumberStyle()
+        cell = _from_text(reading, bound, as_text(source, stored), style, trimmed=trimmed)
+        if stored in _FLOATS and type_ is ColumnType.TEXT:
+            fraction = f"{source} IS NOT NULL AND NOT {_is_whole(source)}"
+            cell = Cell(cell.value, either(cell.doubt, fraction), cell.odd)
     if bound.column.required:
         missing = f"({cell.value}) IS NULL"
-        return Cell(cell.value, _either(cell.doubt, missing))
+        return Cell(cell.value, either(cell.doubt, missing), cell.odd)
     return cell
 
 
@@ -129,17 +201,23 @@ def _typed_number(raw: str, type_: str) -> Cell | None:
         precision, scale = int(match[1]), int(match[2])
         if scale > 18:
             return None
+        if type_ == _NUMBER:
+            return Cell(raw, odd=_beyond)
         if precision - scale < 20:
-            return Cell(f"CAST({raw} AS {_NUMBER})" if type_ != _NUMBER else raw)
+            return Cell(f"CAST({raw} AS {_NUMBER})")
         value = f"TRY_CAST({raw} AS {_NUMBER})"
         beyond = f"NOT coalesce({value} < {_LIMIT} AND {value} > -{_LIMIT}, {raw} IS NULL)"
         return Cell(value, beyond)
     return None
 
 
+def _beyond(number: str) -> str:
+    return f"NOT coalesce({number} < {_LIMIT} AND {number} > -{_LIMIT}, true)"
+
+
 def _typed_time(reading: Reading, raw: str, type_: str) -> Cell | None:
     aware = type_ == "TIMESTAMP WITH TIME ZONE"
-    naive = type_ in ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS")
+    naive = type_ in _TIMES
     if not (aware or (naive and reading.timezone in _UTC)):
         return None
     kind = "TIMESTAMPTZ" if aware else "TIMESTAMP"
@@ -150,22 +228,23 @@ def _typed_time(reading: Reading, raw: str, type_: str) -> Cell | None:
     )
 
 
-def _from_text(reading: Reading, bound: BoundColumn, raw: str, *, trimmed: bool) -> Cell:
+def _from_text(
+    reading: Reading, bound: BoundColumn, raw: str, numbers: NumberStyle, *, trimmed: bool
+) -> Cell:
     text = f"nullif(trim({raw}), '')" if trimmed else f"nullif({raw}, '')"
     match bound.column.type:
         case ColumnType.DECIMAL:
-            cell = _number(reading, text)
+            cell = _number(numbers, text)
         case ColumnType.TIME:
             cell = _time(reading, bound.column.name, text)
         case ColumnType.DATE:
             cell = _date(reading, bound.column.name, text)
-        case ColumnType.TEXT if bound.column.choices or bound.column.name in reading.values:
-            cell = _choice(reading, bound, text)
         case ColumnType.TEXT if bound.column.name == "symbol" and reading.symbols:
-            known = {**{each: each for each in reading.symbols.values()}, **reading.symbols}
-            cell = _mapped(text, known)
+            cell = _mapped(text, _known_symbols(reading))
+        case ColumnType.TEXT if bound.column.choices or reading.values.get(bound.column.name):
+            cell = _choice(reading, bound, text)
         case ColumnType.TEXT:
-            return Cell(text, _odd(text))
+            return Cell(text, odd=_odd)
     mapping = reading.values.get(bound.column.name)
     if mapping and bound.column.type is not ColumnType.TEXT:
         among = ", ".join(quoted(each) for each in mapping)
@@ -178,19 +257,20 @@ def _odd(text: str) -> str:
 
     Comparing the reversed text is twice as fast as a pattern or `trim`.
     """
-    return (
-        f"coalesce(NOT ({text} BETWEEN '!' AND '~' AND reverse({text}) BETWEEN '!' AND '~')"
-        f" OR contains({text}, chr(0)), false)"
-    )
+    return f"coalesce(NOT ({_plain_ends(text)}) OR contains({text}, chr(0)), false)"
 
 
-def _number(reading: Reading, text: str) -> Cell:
-    point, separator = reading.numbers.point, reading.numbers.thousands
+def _plain_ends(text: str) -> str:
+    return f"{text} BETWEEN '!' AND '~' AND reverse({text}) BETWEEN '!' AND '~'"
+
+
+def _number(style: NumberStyle, text: str) -> Cell:
+    point, separator = style.point, style.thousands
     whole = "[0-9]{1,19}"
     plain = text
     if separator and not separator.isspace():
         mark = re.escape(separator)
-        whole = f"([0-9]{{1,19}}|[0-9]{{1,3}}({mark}[0-9]{{3}}){{1,5}})"
+        whole = f"([0-9]{{1,19}}|[1-9][0-9]{{0,2}}({mark}[0-9]{{3}}){{1,5}})"
         plain = f"replace({plain}, {quoted(separator)}, '')"
     if point != ".":
         plain = f"replace({plain}, {quoted(point)}, '.')"
@@ -227,10 +307,10 @@ def _date(reading: Reading, column: str, text: str) -> Cell:
 def _choice(reading: Reading, bound: BoundColumn, text: str) -> Cell:
     """Value mapping, then the choices and their aliases in any case."""
     column = bound.column
-    mapping = reading.values.get(column.name, {})
+    mapping = _attainable(reading.values.get(column.name, {}))
     if not column.choices:
         pairs = " ".join(f"WHEN {quoted(a)} THEN {quoted(b)}" for a, b in mapping.items())
-        return Cell(f"CASE {text} {pairs} ELSE {text} END", _odd(text))
+        return Cell(f"CASE {text} {pairs} ELSE {text} END" if pairs else text, _odd(text))
     accepted = {each: each for each in column.choices} | dict(ALIASES.get(column.name, {}))
     exact = {
         own: accepted[target.lower()]
@@ -249,6 +329,19 @@ def _choice(reading: Reading, bound: BoundColumn, text: str) -> Cell:
     return Cell(value, f"({value}) IS NULL AND {text} IS NOT NULL")
 
 
+def _known_symbols(reading: Reading) -> dict[str, str]:
+    """What a source may write to the symbol that it means: `values` first, then `symbols`."""
+    known = _attainable({**{each: each for each in reading.symbols.values()}, **reading.symbols})
+    mapping = _attainable(reading.values.get("symbol", {}))
+    own = {each: known[symbol] for each, symbol in mapping.items() if symbol in known}
+    return {each: symbol for each, symbol in known.items() if each not in mapping} | own
+
+
+def _attainable(mapping: Mapping[str, str]) -> dict[str, str]:
+    """Without the keys that no cell is equal to, since cells are stripped."""
+    return {key: value for key, value in mapping.items() if key == key.strip()}
+
+
 def _mapped(text: str, known: dict[str, str]) -> Cell:
     keys = ", ".join(quoted(each) for each in known)
     values = ", ".join(quoted(each) for each in known.values())
@@ -256,7 +349,9 @@ def _mapped(text: str, known: dict[str, str]) -> Cell:
     return Cell(value, f"({value}) IS NULL AND {text} IS NOT NULL")
 
 
-def _with_sign(bound: BoundReading, found: dict[str, Cell], raw: list[str]) -> dict[str, Cell]:
+def _with_sign(
+    bound: BoundReading, found: dict[str, Cell], raw: list[str], types: list[str]
+) -> dict[str, Cell]:
     """Quantity and side made to agree, as `BoundReading.read` does."""
     amount = "quantity" if "quantity" in found else "amount"
     if amount not in found:
@@ -264,7 +359,7 @@ def _with_sign(bound: BoundReading, found: dict[str, Cell], raw: list[str]) -> d
     cell = found[amount]
     if bound.sign is not None and bound.reading.sign is not None:
         sign = bound.reading.sign
-        word = f"lower(trim(coalesce(CAST({raw[bound.sign]} AS VARCHAR), '')))"
+        word = f"lower(trim(coalesce({as_text(raw[bound.sign], types[bound.sign])}, '')))"
         negative = ", ".join(quoted(each) for each in sorted(sign.negative)) or "NULL"
         known = ", ".join(quoted(each) for each in sorted(sign.negative | sign.positive)) or "NULL"
         value = (
@@ -272,23 +367,24 @@ def _with_sign(bound: BoundReading, found: dict[str, Cell], raw: list[str]) -> d
         )
         strange = f"NOT coalesce({word} IN ({known}), false)"
         below = f"coalesce({cell.value} < 0, false)"
-        return {**found, amount: Cell(value, _either(cell.doubt, strange, below))}
+        return {**found, amount: Cell(value, either(cell.doubt, strange, below), cell.odd)}
     negative = f"coalesce(({cell.value}) < 0, false)"
     if bound.reading.signed:
         side = f"CASE WHEN {negative} THEN 'sell' ELSE 'buy' END"
         own = found.get("side")
         doubt = own.doubt if own else None
         if own is not None:
-            doubt = _either(doubt, f"coalesce(({own.value}) <> ({side}), false)")
+            doubt = either(doubt, f"coalesce(({own.value}) <> ({side}), false)")
         return {
             **found,
-            amount: Cell(f"abs({cell.value})", cell.doubt),
+            amount: Cell(f"abs({cell.value})", cell.doubt, cell.odd),
             "side": Cell(side, doubt),
         }
     if bound.reading.records.name in ("trades", "orders"):
-        return {**found, amount: Cell(cell.value, _either(cell.doubt, negative))}
+        return {**found, amount: Cell(cell.value, either(cell.doubt, negative), cell.odd)}
     return found
 
 
-def _either(*tests: str | None) -> str:
-    return " OR ".join(f"({test})" for test in tests if test)
+def either(*tests: str | None) -> str | None:
+    """Whether one of the tests holds; None where there is none."""
+    return " OR ".join(f"({test})" for test in tests if test) or None

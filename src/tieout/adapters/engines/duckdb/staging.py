@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, assert_never
 
 import duckdb
 import pyarrow as pa
+from msgspec import structs
 
 from tieout.adapters.engines.duckdb.columns import (
     DOUBT,
     OK,
     UNWANTED,
     Cell,
+    RowTests,
+    as_text,
     cells,
+    either,
     name,
     quoted,
+    row_tests,
     sql_type,
-    unwanted,
 )
 from tieout.core.model import Quarantined, Value
 from tieout.core.read import BoundReading, Reading
@@ -53,7 +57,8 @@ class Staged:
         label: prefix of its relations: `internal`, `external`, `check0`.
         relation: name of the relation with `row`, `state` and the bound columns.
         counted: whether doubtful and unwanted rows were already looked for.
-        raw: the view of a typed source as it is.
+        raw: the view of a typed source as it is. `texts`: the SQL of its cells as texts;
+            `cells`: of its columns; `tests`: of its rows, all over `raw`.
         rows: all rows of the source, unreadable and unwanted ones included.
         quarantined: rows that the source could not split, then those that could not be read.
         reread: how many doubted rows turned out right; they are in `<label>_extra`.
@@ -66,13 +71,29 @@ class Staged:
     relation: str
     rows: int
     counted: bool
-    raw: str
+    raw: str = ""
+    texts: Sequence[str] = ()
+    cells: Mapping[str, Cell] = field(default_factory=dict)
+    tests: RowTests = field(default_factory=RowTests)
     quarantined: list[Quarantined] = field(default_factory=list)
     reread: int = 0
 
     @property
     def columns(self) -> tuple[str, ...]:
         return self.bound.present
+
+    def unproved(self, equal: Collection[str] = ()) -> str:
+        """Every row as `SELECT row, state, <columns>`, whatever its state.
+
+        Args:
+            equal: columns of which the values need no test, only the cells: the values are
+                tested where they differ from the other side's, which are all tested.
+        """
+        if not self.cells:
+            return f"SELECT * FROM {self.relation}"
+        columns = ", ".join(f"{cell.value} AS {name(each)}" for each, cell in self.cells.items())
+        state = _state(self.cells, self.tests, equal)
+        return f"SELECT __row AS row, {state} AS state, {columns} FROM {self.raw}"
 
 
 def stage(con: duckdb.DuckDBPyConnection, label: str, scan: Scan, reading: Reading) -> Staged:
@@ -137,26 +158,24 @@ def _view(
     bound = reading.bind(header, physical)
     con.execute(f"CREATE TEMP VIEW {label}_raw AS {raw}")
     described = con.execute(f"DESCRIBE {label}_raw").fetchall()
-    types = {column: str(type_) for column, type_, *_ in described}
-    names = [name(column) for column in header]
-    sql = cells(bound, names, [types[column] for column in header])
-    state = _state(sql, unwanted(bound, names))
-    columns = ", ".join(f"{cell.value} AS {name(column)}" for column, cell in sql.items())
-    con.execute(
-        f"CREATE TEMP VIEW {label} AS SELECT __row AS row, {state} AS state, {columns}"
-        f" FROM {label}_raw"
-    )
+    by_name = {column: str(type_) for column, type_, *_ in described}
+    names, types = [name(column) for column in header], [by_name[column] for column in header]
+    sql, tests = cells(bound, names, types), row_tests(bound, names, types)
+    texts = [as_text(column, type_) for column, type_ in zip(names, types, strict=True)]
     staged = Staged(
-        con, label, scan, bound, label, rows, counted=state == str(OK), raw=f"{label}_raw"
-    )
+        con, label, scan, bound, label, rows, counted=_state(sql, tests) == str(OK),
+        raw=f"{label}_raw", texts=texts, cells=sql, tests=tests,
+    )  # fmt: skip
+    con.execute(f"CREATE TEMP VIEW {label} AS {staged.unproved()}")
     _create_extra(staged)
     return staged
 
 
-def _state(sql: Mapping[str, Cell], left_out: str | None) -> str:
-    """Whether a row is right as it is."""
-    doubts = " OR ".join(f"({cell.doubt})" for cell in sql.values() if cell.doubt)
-    branches = f"WHEN {left_out} THEN {UNWANTED} " if left_out else ""
+def _state(sql: Mapping[str, Cell], tests: RowTests, equal: Collection[str] = ()) -> str:
+    """Whether a row is right as it is. Of the columns `equal` the values are not looked at."""
+    suspects = (cell.doubt if column in equal else cell.suspect() for column, cell in sql.items())
+    doubts = either(tests.doubt, *suspects)
+    branches = f"WHEN {tests.unwanted} THEN {UNWANTED} " if tests.unwanted else ""
     branches += f"WHEN {doubts} THEN {DOUBT} " if doubts else ""
     return f"CASE {branches}ELSE {OK} END" if branches else str(OK)
 
@@ -197,7 +216,7 @@ def _locate(quarantined: list[Quarantined], files: DelimitedFiles) -> None:
     for index, entry in enumerate(quarantined):
         if entry.row in found:
             line, offset = found[entry.row]
-            quarantined[index] = replace(entry, line=line, offset=offset)
+            quarantined[index] = structs.replace(entry, line=line, offset=offset)
 
 
 def _stage_exactly(
@@ -277,8 +296,9 @@ def _stage_texts(
 ) -> Staged:
     """Texts -> one typed table; doubtful rows are read exactly and taken out of it."""
     bound = reading.bind(header)
-    sql = cells(bound, names, ["VARCHAR"] * len(names), trimmed=True)
-    state = _state(sql, unwanted(bound, names))
+    types = ["VARCHAR"] * len(names)
+    sql = cells(bound, names, types, trimmed=True)
+    state = _state(sql, row_tests(bound, names, types))
     columns = "".join(f", {cell.value} AS {name(column)}" for column, cell in sql.items())
     kept = "".join(f", {name(column)}" for column in sql) + (", place, number, line" * placed)
     con.execute(
@@ -289,7 +309,7 @@ def _stage_texts(
     count = con.execute(f"SELECT count(*) FROM {label}").fetchall()[0][0]
     row = "number" if placed else "rowid + 1"
     con.execute(f"CREATE TEMP VIEW {label}_rows AS SELECT {row} AS row, * FROM {label}")
-    staged = Staged(con, label, scan, bound, f"{label}_rows", count, counted=True, raw="")
+    staged = Staged(con, label, scan, bound, f"{label}_rows", count, counted=True)
     place = "place, line" if placed else f"{quoted(_place(scan))} AS place, NULL AS line"
     _create_extra(staged)
     _read_again(
@@ -310,7 +330,7 @@ def _place(scan: Scan) -> str:
 
 
 def _read_again(staged: Staged, doubtful: str) -> None:
-    """Read doubtful rows exactly: into `<label>_extra`, or into quarantine.
+    """Read doubtful rows exactly: into `<label>_extra`, or into quarantine, or not wanted at all.
 
     Args:
         doubtful: SQL of their number, cells (a list of texts), place and line.
@@ -321,6 +341,8 @@ def _read_again(staged: Staged, doubtful: str) -> None:
         for number, texts, place, line in zip(
             *(batch.column(index).to_pylist() for index in range(4)), strict=True
         ):
+            if not staged.bound.wanted(texts):
+                continue
             read = staged.bound.read(texts, place=place, row=number, line=line)
             if isinstance(read, Quarantined):
                 staged.quarantined.append(read)
@@ -335,10 +357,10 @@ def resolve_doubts(staged: Staged) -> None:
     if staged.counted:
         return
     staged.counted = True
-    header = ", ".join(f"CAST({name(column)} AS VARCHAR)" for column in staged.bound.header)
+    texts = ", ".join(staged.texts)
     _read_again(
         staged,
-        f"SELECT __row AS number, [{header}] AS cells, {quoted(_place(staged.scan))} AS place,"
+        f"SELECT __row AS number, [{texts}] AS cells, {quoted(_place(staged.scan))} AS place,"
         f" NULL AS line FROM {staged.raw} WHERE __row IN"
         f" (SELECT row FROM {staged.relation} WHERE state = {DOUBT}) ORDER BY __row",
     )
