@@ -57,6 +57,20 @@ CASES = [
         checks=(("cash", "trade_id", "0", "trade_id, pnl_impact\n T1, 7"),),
     ),
     Case(
+        "a_check_without_a_commission_that_others_have_is_not_made",
+        "trade_id\n T1\n T2\n T3",
+        "trade_id\n T1\n T2\n T3",
+        "matched 2 | break i3 e3: as-given",
+        checks=(
+            (
+                "as-given",
+                "trade_id",
+                "1.0",
+                "trade_id, pnl_impact, commission\n T1, 7,\n T2, 99, 1\n T3, 98, 1",
+            ),
+        ),
+    ),
+    Case(
         "a_check_finds_equal_rows_as_one",
         TRADE,
         TRADE,

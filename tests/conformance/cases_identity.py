@@ -156,10 +156,10 @@ CASES = [
         on="trade_id",
     ),
     Case(
-        "edge_14_null_account_takes_no_part",
-        "account, trade_id\n , T1\n A, T2",
-        "account, trade_id\n , T1\n A, T2",
-        "matched 1 | single i1 | single e1",
+        "edge_14_a_null_account_is_no_other_account",
+        "account, trade_id\n , T1\n A, T2\n , T3",
+        "account, trade_id\n A, T1\n A, T2\n , T3",
+        "matched 2 | single i1 | single e1",
     ),
     Case(
         "edge_15_equal_rows_without_an_id_are_two_records",

@@ -121,6 +121,13 @@ CASES = [
         internal_reading={"numbers": NumberStyle(",", ".")},
     ),
     Case(
+        "a_group_that_begins_with_zero_is_no_thousands",
+        'trade_id, quantity\n T1, "0,005"\n T2, "00,500"\n T3, "1,005"\n T4, "005"',
+        "trade_id, quantity\n T3, 1005\n T4, 5",
+        "matched 2 | quarantined i1 quantity | quarantined i2 quantity",
+        internal_reading={"numbers": NumberStyle(".", ",")},
+    ),
+    Case(
         "minus_zero_is_zero",
         "symbol, quantity\n BTC, -0\n ETH, -0.00\n SOL, 0e-18",
         "symbol, quantity\n BTC, 0\n ETH, 0\n SOL, -0",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
@@ -29,6 +29,7 @@ from tieout.core.model import (
     Unknown,
     WithinTolerance,
 )
+from tieout.core.money import add, distance
 from tieout.core.schema import RecordType
 from tieout.core.valuation import Instrument
 from tieout.ports import Engine, Matching, MatchTask, SideFacts
@@ -78,6 +79,34 @@ def outcome(
     return found
 
 
+def drift(
+    engine: Engine, task: MatchTask, *, ticks: Mapping[str, str]
+) -> dict[tuple[int, str, str | None], tuple[int, Decimal, Decimal]]:
+    """By pass, column and symbol: how many pairs differ inside tolerance, and by how much."""
+    bench = bench_of(task, ticks)
+    matching, candidates = run(engine, task)
+    found = [
+        (each.step, each.column, each.symbol, each.pairs, each.largest, each.total)
+        for each in matching.statistics
+    ]
+    for pair in candidates:
+        if isinstance(pair, Pair) and isinstance(within := decide(pair, bench), WithinTolerance):
+            ours, theirs = within.internal.values, within.external.values
+            symbol = ours.get("symbol") or theirs.get("symbol")
+            for column, _ in within.used:
+                gap = distance(Decimal(ours[column]), Decimal(theirs[column]))
+                found.append((pair.step, column, symbol, 1, gap, gap))
+    sums: dict[Any, tuple[int, Decimal, Decimal]] = {}
+    for step, column, symbol, pairs, largest, total in found:
+        before = sums.get((step, column, symbol), (0, Decimal(0), Decimal(0)))
+        sums[step, column, symbol] = (
+            before[0] + pairs,
+            max(before[1], largest),
+            add(before[2], total),
+        )
+    return sums
+
+
 def judge(found: Outcome, candidate: Candidate, bench: Bench) -> None:
     type_ = bench.records
     match decide(candidate, bench):
@@ -86,8 +115,8 @@ def judge(found: Outcome, candidate: Candidate, bench: Bench) -> None:
         case WithinTolerance():
             found.within += 1
         case Break() as brk:
-            held = sorted(f"{side} {record_text(record, type_)}" for side, record in brk.held)
-            text = [content(brk), brk.doubt, brk.alias, str(brk.value), held]
+            held = sorted(f"{part.side} {record_text(record, type_)}" for part, record in brk.held)
+            text = [json.loads(content(brk)), brk.doubt, brk.alias, str(brk.value), held]
             found.breaks[dumps(text)] += 1
         case Expected(side, record):
             found.others[f"expected {side} {record_text(record, type_)}"] += 1
@@ -132,7 +161,7 @@ def facts(side: SideFacts, type_: RecordType, *, rows: bool) -> dict[str, Any]:
         ),
         "late": Counter(
             f"{item.side} {item.since} {item.unreadable} "
-            + record_text(replace(item.record, carried_from=None), type_)
+            + record_text(Record(item.record.values, item.record.identity, item.record.row), type_)
             for item in side.after_cut
         ),
     }

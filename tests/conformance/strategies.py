@@ -123,6 +123,7 @@ REQUIRED = {"quantity", "price", "timestamp", "total", "amount", "symbol"}
 NAMED_BY = {"orders": ("order_id", "client_order_id")}
 """A snapshot without any of its ids has no identity."""
 TICKS = {"BTC": "0.01"}
+OVERRIDDEN = ("BTC", "ETH")
 
 
 @st.composite
@@ -192,8 +193,9 @@ def cases(
     )
     case = replace(case, ignore=" ".join(sorted(set(case.ignore.split()) - set(compare))))
     if overrides and draw(st.booleans()) and both:
-        name = draw(st.sampled_from(both))
-        case = replace(case, overrides={"BTC": draw(tolerances(name))})
+        listed = {symbol: draw(tolerances(draw(st.sampled_from(both)))) for symbol in OVERRIDDEN}
+        symbols = draw(st.sets(st.sampled_from(OVERRIDDEN), min_size=1))
+        case = replace(case, overrides={symbol: listed[symbol] for symbol in sorted(symbols)})
     if carried and draw(st.booleans()):
         case = replace(
             case,

@@ -21,7 +21,8 @@ from reference.matching import identities
 
 from tieout.core.lifecycle import OpenItem
 from tieout.core.model import Quarantined, Record, Side
-from tieout.core.read import Physical, Reading
+from tieout.core.physical import Physical
+from tieout.core.read import Reading
 from tieout.core.rules import Check, Duration, Measure, Pass, PnlCheck, Rules, Tolerance
 from tieout.core.scan import (
     Batches,
@@ -36,6 +37,7 @@ from tieout.core.scan import (
 )
 from tieout.core.schema import RECORD_TYPES, ColumnType, RecordType
 from tieout.core.text import parse_time
+from tieout.core.valuation import Instrument
 from tieout.ports import CheckTask, MatchTask, SideTask
 
 DAY = date(2026, 3, 2)
@@ -166,6 +168,9 @@ class Case:
             ),
             cut=at(self.cut) if self.cut else None,
             business_date=DAY,
+            instruments={
+                symbol: Instrument(tick=Decimal(tick)) for symbol, tick in self.ticks.items()
+            },
         )
 
     def _side(

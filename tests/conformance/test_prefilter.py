@@ -20,17 +20,23 @@ from conformance.tables import Carrier, Case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tieout.core.bounds import bounds_of
 from tieout.core.decide import Bench, decide
 from tieout.core.model import Break, Pair, Record, Value
 from tieout.core.money import LIMIT, fits
-from tieout.core.prefilter import may_break
+from tieout.core.prefilter import may_break, symbol_columns
 from tieout.core.rules import Measure, PnlCheck
+from tieout.core.schema import ColumnType
 
 DOWN, UP = Context(prec=200, rounding=ROUND_FLOOR), Context(prec=200, rounding=ROUND_CEILING)
 UNIT = Decimal("1e-18")
 NUMBERS = ("quantity", "price", "fee")
+SYMBOLS = ("BTC", "BTC", "ETH", "SOL", "DOT")
+"""`DOT` is the one without an override and with a tick."""
+ANY_SYMBOL = (*SYMBOLS, "", None)
+"""Where symbols are not compared. A mapping of values may have made an empty text of one."""
 OTHERS: dict[str, tuple[Value, ...]] = {
-    "symbol": ("BTC", "ETH"),
+    "symbol": SYMBOLS,
     "trade_id": ("t1", "T2", None),
     "side": ("buy", "sell", None),
     "settle_date": (None, date(2026, 3, 5)),
@@ -66,7 +72,18 @@ TOLERANCES = (
     "timestamp=9000000000s",
     "quantity=1% price=0.5 fee=1ticks",
 )
-OVERRIDES = ({}, {}, {}, {"BTC": "fee=exact"}, {"BTC": "fee=5%", "ETH": "timestamp=1s"})
+OVERRIDES = (
+    {},
+    {},
+    {"BTC": "fee=exact"},
+    {"BTC": "fee=5%", "ETH": "timestamp=1s"},
+    {"BTC": "fee=0.01", "ETH": "fee=0.0123%", "SOL": "fee=3ticks", "": "fee=7"},
+    {"BTC": "fee=3ticks timestamp=3ns", "ETH": "fee=1000000000000000000000", "SOL": "fee=exact"},
+    {"BTC": "fee=100% price=0.25", "SOL": "fee=0.0000000000000001% price=1%", "ETH": "fee=0%"},
+    {"BTC": "timestamp=9000000000000s", "ETH": "timestamp=exact fee=0.0000000000000000019"},
+    {"ETH": "side=1% timestamp=1% fee=5s"},
+)
+TICK_SIZES = TICKS | {"DOT": "0.0000000000000003", "ETH": "-0.5"}
 CHECKS = ((), (), ("as-given", "1.0"), ("cash", "0"), ("cash", "0.000000000000000001"))
 
 
@@ -82,7 +99,8 @@ def amount(random: Random) -> Decimal:
 
 def partner(random: Random, case: Case, number: Decimal, column: str) -> Decimal:
     """A number just inside the tolerance from `number`, at its edge, or just outside."""
-    tolerance = case.rules.tolerance(column, random.choice(("BTC", "ETH")))
+    symbol = random.choice(("BTC", "ETH", "SOL", "DOT", None))
+    tolerance = case.rules.tolerance(column, symbol)
     if random.random() < 0.1:
         return random.choice((number, number.copy_negate(), Decimal(0)))
     sign, context = random.choice((1, -1)), random.choice((DOWN, UP))
@@ -92,7 +110,7 @@ def partner(random: Random, case: Case, number: Decimal, column: str) -> Decimal
     else:
         apart = {
             Measure.RELATIVE: DOWN.multiply(tolerance.amount, number.copy_abs()),
-            Measure.TICKS: DOWN.multiply(tolerance.amount, Decimal(TICKS["BTC"])),
+            Measure.TICKS: DOWN.multiply(tolerance.amount, Decimal(case.ticks.get(symbol, "1"))),
         }.get(tolerance.measure, tolerance.amount)
         moved = context.add(number, context.multiply(sign, apart))
     moved = context.quantize(moved, UNIT)
@@ -102,7 +120,7 @@ def partner(random: Random, case: Case, number: Decimal, column: str) -> Decimal
 def pair(random: Random, case: Case) -> Pair:
     """Two equal records, but for one column (or a check), so that nothing else keeps the pair."""
     internal: dict[str, Any] = {
-        "symbol": random.choice(("BTC", "ETH")),
+        "symbol": random.choice(SYMBOLS),
         "trade_id": "T1",
         "side": random.choice(("buy", "sell", None)),
         "quantity": random.choice((amount(random).copy_abs(), Decimal(3))),
@@ -112,7 +130,10 @@ def pair(random: Random, case: Case) -> Pair:
         "settle_date": random.choice((None, date(2026, 3, 4))),
     }
     external = dict(internal)
-    listed = list(case.rules.compare)
+    if "symbol" in case.rules.ignore:
+        internal["symbol"] = random.choice(ANY_SYMBOL)
+        external["symbol"] = random.choice(ANY_SYMBOL)
+    listed = [*case.rules.compare, *(name for own in case.rules.overrides.values() for name in own)]
     varied = random.choice(listed if listed and random.random() < 0.7 else VARIED)
     if case.checks and random.random() < 0.7:
         return Pair(
@@ -124,7 +145,8 @@ def pair(random: Random, case: Case) -> Pair:
         other = partner(random, case, internal[varied], varied)
         external[varied] = other if fits(other) else internal[varied]
     elif varied == "timestamp":
-        window = int(case.rules.tolerance("timestamp", internal["symbol"]).amount)
+        symbol = internal["symbol"] or external["symbol"]
+        window = int(case.rules.tolerance("timestamp", symbol).amount)
         shift = random.choice((1, -1, window, window + 1, -window, -window - 1))
         external[varied] = max(-(2**62), min(2**62 - 1, internal[varied] + shift))
     else:
@@ -157,15 +179,16 @@ def boundary_case(random: Random, tolerances: str) -> Case:
         "",
         compare=tolerances,
         overrides=random.choice(OVERRIDES),
+        ignore=random.choice(("", "symbol", "symbol")),
         checks=((*formula[:1], "trade_id", *formula[1:], "trade_id,pnl_impact"),)
         if formula
         else (),
-        ticks=TICKS,
+        ticks=TICK_SIZES,
     )
 
 
-def joined(found: list[Pair]) -> pa.Table:
-    """The pairs as an engine joins them."""
+def joined(found: list[Pair], bench: Bench) -> pa.Table:
+    """The pairs as an engine joins them, with the bounds of their symbols."""
     columns: dict[str, pa.Array] = {"number": pa.array(range(len(found)))}
     for side in ("internal", "external"):
         for name in COLUMNS:
@@ -176,7 +199,18 @@ def joined(found: list[Pair]) -> pa.Table:
     fees = [pair.internal.values["fee"] for pair in found]
     columns["check0_pnl_impact"] = pa.array(impacts, pa.decimal128(38, 18))
     columns["check0_commission"] = pa.array(fees, pa.decimal128(38, 18))
+    symbols = [pair.internal.values["symbol"] or pair.external.values["symbol"] for pair in found]
+    for column, bounds in bounds_of(bench.plan, bench.rules, bench.valuation).items():
+        for name, own in symbol_columns(column, bounds).items():
+            number = name.startswith("tolerance_") and bounds.type is ColumnType.DECIMAL
+            type_ = pa.decimal128(38, 18) if number else pa.int64()
+            columns[name] = pa.array([own.get(symbol) for symbol in symbols], type_)
     return pa.table(columns)
+
+
+def keep(bench: Bench) -> nw.Expr:
+    bounds = bounds_of(bench.plan, bench.rules, bench.valuation)
+    return may_break(bench.plan, bounds, bench.rules.checks)
 
 
 def kept_by_polars(table: pa.Table, keep: nw.Expr) -> set[int]:
@@ -203,7 +237,7 @@ def test_what_decide_breaks_may_break_keeps(
     found = [pair(random, case) for _ in range(100)]
     bench = bench_of(case.task(Carrier("batches", Path())), case.ticks)
     broken = {n for n, each in enumerate(found) if isinstance(decide(each, bench), Break)}
-    missed = broken - kept(joined(found), may_break(bench.plan, case.rules))
+    missed = broken - kept(joined(found, bench), keep(bench))
     assert not missed, [found[number] for number in missed]
 
 
@@ -225,4 +259,50 @@ def test_equal_pairs_are_not_kept(kept: Callable[[pa.Table, nw.Expr], set[int]])
     case = Case("near", header, header, "", compare="price=1% timestamp=1ms")
     bench: Bench = bench_of(case.task(Carrier("batches", Path())))
     found = [Pair(Record(values, {}), Record(other, {})) for other in (values, near)]
-    assert kept(joined(found), may_break(bench.plan, case.rules)) == set()
+    assert kept(joined(found, bench), keep(bench)) == set()
+
+
+SYMBOL_BOUNDS = Case(
+    "bounds",
+    ",".join(COLUMNS),
+    ",".join(COLUMNS),
+    "",
+    compare="fee=2ticks price=1",
+    overrides={
+        "BTC": "price=2",
+        "ETH": "price=1% timestamp=1ms fee=0.5",
+        "SOL": "price=exact fee=100%",
+    },
+    ticks={"BTC": "0.01", "DOT": "0.0000000000000003"},
+)
+INSIDE = {
+    "BTC": {"price": "102", "fee": "10.02", "timestamp": 0},
+    "ETH": {"price": "99", "fee": "9.5", "timestamp": -1_000_000},
+    "SOL": {"price": "100", "fee": "0", "timestamp": 0},
+    "DOT": {"price": "99", "fee": "10.0000000000000006", "timestamp": 0},
+    None: {"price": "101", "fee": "10", "timestamp": 0},
+}
+"""By symbol, what is just inside for a price of 100 and a fee of 10."""
+
+
+@pytest.mark.parametrize("kept", [kept_by_polars, kept_by_duckdb])
+def test_each_symbol_has_its_own_bounds(kept: Callable[[pa.Table, nw.Expr], set[int]]) -> None:
+    """Inside its tolerance a pair stays behind; one step further, it is kept."""
+    bench = bench_of(SYMBOL_BOUNDS.task(Carrier("batches", Path())), SYMBOL_BOUNDS.ticks)
+    found, beyond = [], set()
+    for symbol, inside in INSIDE.items():
+        values: dict[str, Value] = dict.fromkeys(COLUMNS) | {"symbol": symbol, "quantity": None}
+        values |= {"price": Decimal(100), "fee": Decimal(10), "timestamp": 0}
+        near = {
+            **values,
+            "price": Decimal(str(inside["price"])),
+            "fee": Decimal(str(inside["fee"])),
+        }
+        near["timestamp"] = inside["timestamp"]
+        found.append(Pair(Record(values, {}), Record(near, {})))
+        for name in ("price", "fee", "timestamp"):
+            step = 1 if name == "timestamp" else UNIT
+            away = -step if near[name] < values[name] else step
+            beyond.add(len(found))
+            found.append(Pair(Record(values, {}), Record({**near, name: near[name] + away}, {})))
+    assert kept(joined(found, bench), keep(bench)) == beyond

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conformance.comparison import outcome, sketch, used_records, uses
+from conformance.comparison import drift, outcome, sketch, used_records, uses
 from conformance.engines import FAST_ENGINES, engine_called, engines
 from conformance.outcomes import run
 from conformance.strategies import FEWER, PROFILE, TICKS, cases, mirrored, shuffled
@@ -26,6 +26,16 @@ def test_an_engine_answers_as_the_reference_does(name: str, case: Case, carrier:
     task = case.task(carrier)
     expected = outcome(ReferenceEngine(), task, ticks=TICKS)
     assert outcome(engine_called(name), task, ticks=TICKS) == expected
+
+
+@engines(*FAST_ENGINES)
+@FEWER
+@given(case=cases(checks=False))
+def test_differences_inside_tolerance_add_up_as_in_the_reference(name: str, case: Case) -> None:
+    """Whether the engine counts a pair itself or hands it out."""
+    task = case.task(MEMORY)
+    expected = drift(ReferenceEngine(), task, ticks=TICKS)
+    assert drift(engine_called(name), task, ticks=TICKS) == expected
 
 
 @engines("reference", *FAST_ENGINES)

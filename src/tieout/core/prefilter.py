@@ -8,12 +8,13 @@
 
 Pairs are rows with the columns `internal_<column>` and `external_<column>`; the row that a check
 looked up has `check<index>_pnl_impact`, null where there was none, and `check<index>_commission`:
-the row's commission, else the trade's fee, else zero.
+the row's commission, else the trade's fee, else zero. Where symbols have bounds of their own, the
+columns of `symbol_columns` hold them, null where the pair's symbol has none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from functools import reduce
 from operator import or_
@@ -21,9 +22,9 @@ from typing import Final
 
 import narwhals as nw
 
+from tieout.core.bounds import ColumnBounds
 from tieout.core.match.plan import Plan
-from tieout.core.money import decimals
-from tieout.core.rules import Check, Measure, PnlCheck, Rules, Tolerance
+from tieout.core.rules import Check, PnlCheck
 
 _RANGE: Final = 10**19
 """Products stay at or below this; DECIMAL(38,18) holds 1e20."""
@@ -33,21 +34,29 @@ _DOUBLE_MARGIN: Final = 1e-12
 
 
 def may_break(
-    plan: Plan, rules: Rules, *, multipliers: bool = False, paired_on: Sequence[str] = ()
+    plan: Plan,
+    bounds: Mapping[str, ColumnBounds],
+    checks: Sequence[Check] = (),
+    *,
+    multipliers: bool = False,
+    paired_on: Sequence[str] = (),
 ) -> nw.Expr:
     """The pairs that `decide` must see.
 
     Args:
+        bounds: of the columns that have tolerances, see `bounds.bounds_of`.
         multipliers: instruments with a multiplier other than one take part, so that a `cash`
             check cannot be estimated from the trade alone.
         paired_on: columns in which every pair agrees, since it was joined on them.
     """
     tests = [
-        _column_may_break(plan, rules, name) for name in plan.compared if name not in paired_on
+        _column_may_break(plan, name, bounds.get(name))
+        for name in plan.compared
+        if name not in paired_on
     ]
     tests += [
         _check_may_break(check, index, multipliers=multipliers)
-        for index, check in enumerate(rules.checks)
+        for index, check in enumerate(checks)
     ]
     return _any(tests)
 
@@ -57,15 +66,20 @@ def differs(columns: Iterable[str]) -> nw.Expr:
     return _any([_differs(*_sides(name)) for name in columns])
 
 
-def tolerant(plan: Plan, rules: Rules) -> tuple[str, ...]:
-    """The columns in which a pair may differ without a break."""
-    listed = {
-        column
-        for own in (rules.compare, *rules.overrides.values())
-        for column, tolerance in own.items()
-        if tolerance.measure is not Measure.EXACT
-    }
-    return tuple(column for column in plan.compared if column in listed)
+def symbol_columns(name: str, bounds: ColumnBounds) -> dict[str, dict[str, Decimal | int]]:
+    """What a table by symbol must hold for a column: by its name, by symbol.
+
+    `tolerance_<column>` is the amount, `share_<column>` the parts; there is none of which every
+    value is zero.
+    """
+    if not bounds.own:
+        return {}
+    found: dict[str, dict[str, Decimal | int]] = {}
+    if bounds.largest:
+        found[f"tolerance_{name}"] = {symbol: own.amount for symbol, own in bounds.own.items()}
+    if bounds.most_parts:
+        found[f"share_{name}"] = {symbol: own.parts for symbol, own in bounds.own.items()}
+    return found
 
 
 def _any(tests: Sequence[nw.Expr]) -> nw.Expr:
@@ -83,45 +97,48 @@ def _differs(left: nw.Expr, right: nw.Expr) -> nw.Expr:
     return (left != right) | (left.is_null() != right.is_null())
 
 
-def _column_may_break(plan: Plan, rules: Rules, name: str) -> nw.Expr:
+def _column_may_break(plan: Plan, name: str, bounds: ColumnBounds | None) -> nw.Expr:
     left, right = _sides(name)
-    test = _beyond(left, right, rules.tolerance(name, None))
-    if test is None or any(name in own for own in rules.overrides.values()):
-        test = left != right
+    test = left != right if bounds is None else _beyond(left, right, name, bounds)
     if plan.records.columns[name].required:
         return test  # a readable record has a value there
     return test | (left.is_null() != right.is_null())
 
 
-def _beyond(left: nw.Expr, right: nw.Expr, tolerance: Tolerance) -> nw.Expr | None:
-    """Whether two values are further apart than allowed; None where no engine can say."""
-    match tolerance.measure:
-        case Measure.ABSOLUTE:
-            return (left - right).abs() > nw.lit(tolerance.amount)
-        case Measure.WINDOW:
-            return (left - right).abs() > nw.lit(int(tolerance.amount))
-        case Measure.RELATIVE if 0 < tolerance.amount <= 1 and decimals(tolerance.amount) <= 18:
-            return _beyond_share(left, right, tolerance.amount)
-        case _:
-            return None
+def _beyond(left: nw.Expr, right: nw.Expr, name: str, bounds: ColumnBounds) -> nw.Expr:
+    """Whether two values are further apart than their bound."""
+    difference = (left - right).abs()
+    if not bounds.most_parts:
+        return difference > _of_symbol(f"tolerance_{name}", bounds.default.amount, bounds)
+    whole = nw.max_horizontal(left.abs(), right.abs())
+    parts = _of_symbol(f"share_{name}", bounds.default.parts, bounds)
+    beyond = _beyond_share(difference, whole, parts, bounds)
+    if bounds.largest:
+        amount = _of_symbol(f"tolerance_{name}", bounds.default.amount, bounds)
+        return (difference > amount) & beyond
+    return beyond
 
 
-def _beyond_share(left: nw.Expr, right: nw.Expr, share: Decimal) -> nw.Expr:
-    """|a - b| x 10^k > max(|a|, |b|) x n for the share n / 10^k, with both operands clipped.
+def _of_symbol(column: str, default: Decimal | int, bounds: ColumnBounds) -> nw.Expr:
+    """The symbol's own value where it has one."""
+    if not bounds.own:
+        return nw.lit(default)
+    return nw.coalesce(nw.col(column), nw.lit(default))
+
+
+def _beyond_share(
+    difference: nw.Expr, whole: nw.Expr, parts: nw.Expr, bounds: ColumnBounds
+) -> nw.Expr:
+    """difference x scale > whole x parts, with both operands clipped.
 
     A difference above its clip is kept. Clipping the right-hand side makes it smaller, so that
     more is kept.
     """
-    scale = 10 ** decimals(share)
-    numerator = int(share * scale)
-    difference_limit = _RANGE // scale
-    whole_limit = _RANGE // numerator
-    difference = (left - right).abs()
-    clipped = nw.min_horizontal(difference, nw.lit(Decimal(difference_limit)))
-    whole = nw.max_horizontal(left.abs(), right.abs())
-    part = nw.min_horizontal(whole, nw.lit(Decimal(whole_limit)))
-    beyond: nw.Expr = clipped * scale > part * numerator
-    return (difference > nw.lit(Decimal(difference_limit))) | beyond
+    limit = nw.lit(Decimal(_RANGE // bounds.scale))
+    clipped = nw.min_horizontal(difference, limit)
+    part = nw.min_horizontal(whole, nw.lit(Decimal(_RANGE // bounds.most_parts)))
+    beyond: nw.Expr = clipped * bounds.scale > part * parts
+    return (difference > limit) | beyond
 
 
 def _check_may_break(check: Check, index: int, *, multipliers: bool) -> nw.Expr:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import duckdb
 import pyarrow as pa
@@ -126,4 +125,5 @@ def look_up(
             found[pair][check.index] = len(rows)
             rows[len(rows)] = record
     for pair, own in zip(pairs, found, strict=True):
-        yield replace(pair, checked={index: rows[row] for index, row in own.items()})
+        checked = {index: rows[row] for index, row in own.items()}
+        yield Pair(pair.internal, pair.external, pair.step, checked)

@@ -10,18 +10,29 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import duckdb
 
 from tieout.adapters.engines.duckdb import checks, facts, residue
 from tieout.adapters.engines.duckdb.columns import name
-from tieout.adapters.engines.duckdb.join import Checked, Joined, join, side_sql
+from tieout.adapters.engines.duckdb.folding import Folded, fold
+from tieout.adapters.engines.duckdb.join import (
+    Checked,
+    Joined,
+    Sides,
+    hoped_sides,
+    join,
+    side_sql,
+    sure_sides,
+)
 from tieout.adapters.engines.duckdb.rows import columns, records, structs
 from tieout.adapters.engines.duckdb.staging import Staged, resolve_doubts, stage
+from tieout.adapters.engines.duckdb.tolerances import create_tolerances
+from tieout.core.bounds import bounds_of
 from tieout.core.canonical import moment
 from tieout.core.lifecycle import OpenItem
 from tieout.core.match.identity import identify
@@ -30,6 +41,7 @@ from tieout.core.match.plan import Plan, plan
 from tieout.core.model import Candidate, Pair, Quarantined, Record, Side, Value
 from tieout.core.read import Reading
 from tieout.core.scan import Scan
+from tieout.core.valuation import ONE, Valuation
 from tieout.errors import EngineError
 from tieout.ports import Matching, MatchTask, SideFacts, SideTask
 
@@ -142,8 +154,11 @@ class _Match:
         self._checks: tuple[Checked, ...] = tuple(
             checks.stage_check(con, task.rules.checks[check.index], check) for check in task.checks
         )
+        self._bounds = bounds_of(self._plan, task.rules, Valuation(task.instruments))
+        create_tolerances(con, self._bounds)
         self._careful = False
-        self._guilty: list[_SideState] = []
+        self._folded: Folded | None = None
+        self._unfoldable = False
 
     def run(self) -> Matching:
         joined = self._try() or self._carefully()
@@ -161,7 +176,7 @@ class _Match:
 
     def _try(self) -> Joined | None:
         """The join on the assumption that nothing is special; None where something is."""
-        if any(side.task.carried for side in self._sides):
+        if self._task.watched or any(side.task.carried for side in self._sides):
             return None
         if any(residue.replaces_any(self._con, side.staged) for side in self._sides):
             return None
@@ -169,15 +184,15 @@ class _Match:
             return None
         if any(side.staged.counted and self._has_faults(side.staged) for side in self._sides):
             return None
-        joined = self._join(sure=False)
+        sides = hoped_sides(self._plan, self._bounds, *self._staged())
+        joined = self._join(sides)
         cut = self._task.cut
         late = cut is not None and any(
             mark is not None and mark > cut for mark in joined.watermarks
         )
         if joined.faults or late:
             return None
-        self._guilty = self._repeated(joined)
-        return None if self._guilty else joined
+        return self._without_repetition(joined, sides)
 
     def _searches_identities(self, staged: Staged) -> bool:
         return not set(self._plan.steps[0].on) <= set(staged.bound.identity)
@@ -190,6 +205,7 @@ class _Match:
         self._careful = True
         step = self._plan.steps[0]
         residue.create_careful(self._con, step, self._sides[0].staged)
+        residue.add_keys(self._con, step, self._plan, self._task.watched)
         for side in self._sides:
             resolve_doubts(side.staged)
             side.rows, side.watermark, late = facts.count_and_watermark(
@@ -200,21 +216,47 @@ class _Match:
                 self._set_after_cut_aside(side)
             residue.add_superseded(self._con, step, side.staged)
             residue.add_repeated_identities(self._con, step, side.staged)
-        for _ in range(2):
-            for side in self._guilty:
-                residue.add_repeated(self._con, step, side.staged)
+        sides = sure_sides(*self._staged())
+        if not self._unfoldable:
             self._take_out()
-            joined = self._join(sure=True)
-            self._guilty = self._repeated(joined)
-            if not self._guilty:
-                return joined
-        raise EngineError("repeated keys are left in the join: this is a bug in Tieout")
+            joined = self._join(sides)
+            if (single := self._without_repetition(joined, sides)) is not None:
+                return single
+        for side in self._sides:
+            residue.add_repeated(self._con, step, side_sql(side.staged))
+        self._take_out()
+        return self._proved(self._join(sides))
+
+    def _without_repetition(self, joined: Joined, sides: Sides) -> Joined | None:
+        """`joined` with keys that are unique; None where it must be done again without some."""
+        guilty = [side.staged for side in self._repeated(joined)]
+        if not guilty:
+            return joined
+        folded = fold(self._con, self._plan, self._staged(), sides, joined, guilty, self._join)
+        if folded is None:
+            self._unfoldable = True
+            return None
+        self._folded = folded
+        for index, side in enumerate(self._sides):
+            side.loose += folded.mixed[index]
+            side.taken += len(folded.gone[index]) - folded.singles[index]
+        return self._proved(replace(folded.joined, kept=joined.kept))
+
+    def _proved(self, joined: Joined) -> Joined:
+        if self._repeated(joined):
+            raise EngineError("repeated keys are left in the join: this is a bug in Tieout")
+        return joined
+
+    def _staged(self) -> tuple[Staged, Staged]:
+        internal, external = self._sides
+        return internal.staged, external.staged
 
     def _carry(self, side: _SideState) -> None:
         """Bring carried items in, unless the source has them again."""
         cut = self._task.cut
         clock = self._plan.records.clock
-        for item in residue.still_carried(self._con, self._plan, side.staged, side.task.carried):
+        step, again = self._plan.steps[0], side.task.carried
+        for item in residue.still_carried(self._con, step, self._plan, side.staged, again):
             when = item.record.values.get(clock) if clock else None
             if item.unreadable:
                 side.blocked.append(dict(item.record.values))
@@ -222,8 +264,9 @@ class _Match:
             elif cut is not None and isinstance(when, int) and when > cut:
                 side.after_cut.append(item)
             else:
-                side.loose.append(replace(item.record, carried_from=item.since, row=None))
-        residue.add_keys(self._con, self._plan.steps[0], self._plan, side.loose)
+                record = item.record
+                side.loose.append(Record(record.values, record.identity, carried_from=item.since))
+        residue.add_keys(self._con, step, self._plan, side.loose)
 
     def _set_after_cut_aside(self, side: _SideState) -> None:
         clock = name(self._plan.records.clock or "")
@@ -245,15 +288,15 @@ class _Match:
             side.loose += rows
             side.taken += len(rows)
 
-    def _join(self, *, sure: bool) -> Joined:
+    def _join(self, sides: Sides) -> Joined:
         return join(
             self._con,
             self._plan,
-            self._task.rules,
-            (self._sides[0].staged, self._sides[1].staged),
+            self._task.rules.checks,
+            self._bounds,
+            sides,
             self._checks,
-            sure=sure,
-            multipliers=self._task.multipliers,
+            multipliers=any(each.multiplier != ONE for each in self._task.instruments.values()),
         )
 
     def _repeated(self, joined: Joined) -> list[_SideState]:
@@ -268,8 +311,22 @@ class _Match:
 
     def _candidates(self, joined: Joined) -> Iterator[Candidate]:
         """Pairs as they come; the one-sided rows and all special ones are matched at the end."""
+        gone: Sequence[Collection[int]] = ((), ())
+        if self._folded is not None:
+            gone = self._folded.gone
+            yield from self._folded.duplicates
+            yield from self._kept(self._folded.joined.kept, ((), ()))
+        yield from self._kept(joined.kept, gone)
+        yield from self._matched_in_memory()
+
+    def _kept(self, kept: Any, gone: Sequence[Collection[int]]) -> Iterator[Candidate]:
+        """The pairs among what a join kept; its one-sided rows become loose.
+
+        Args:
+            gone: rows of each side that are not to be seen.
+        """
         internal, external = self._sides
-        for struct in structs(joined.kept):
+        for struct in structs(kept):
             left = records(
                 internal.staged.columns, columns(struct, "internal_", internal.staged.columns)
             )
@@ -278,6 +335,8 @@ class _Match:
             )
             ours, theirs = [], []
             for one, other in zip(left, right, strict=True):
+                if (one and one.row in gone[0]) or (other and other.row in gone[1]):
+                    continue
                 if one is not None and other is not None:
                     ours.append(one)
                     theirs.append(other)
@@ -289,7 +348,6 @@ class _Match:
                 map(Pair, self._identified(ours, internal), self._identified(theirs, external))
             )
             yield from checks.look_up(self._con, self._checks, self._plan, pairs)
-        yield from self._matched_in_memory()
 
     def _identified(self, records: list[Record], side: _SideState) -> list[Record]:
         return identify(records, side.staged.bound.identity, self._plan.records)

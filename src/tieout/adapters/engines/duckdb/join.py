@@ -6,22 +6,26 @@ when they disagree are the repeated keys looked for, and taken out of the join.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
 import duckdb
 import narwhals as nw
 
-from tieout.adapters.engines.duckdb.columns import OK, name, sql_type
+from tieout.adapters.engines.duckdb.columns import OK, either, name, sql_type
 from tieout.adapters.engines.duckdb.staging import Staged
-from tieout.core.match.plan import Plan, Step
-from tieout.core.prefilter import differs, may_break, tolerant
+from tieout.adapters.engines.duckdb.tolerances import joined_tolerances
+from tieout.core.bounds import ColumnBounds
+from tieout.core.match.plan import OWNERS, Plan, Step
+from tieout.core.money import add
+from tieout.core.prefilter import differs, may_break
 from tieout.core.rows import DriftStatistic
-from tieout.core.rules import Measure, Rules, Tolerance
+from tieout.core.rules import Check
 from tieout.core.schema import ColumnType
 
+LABELS: Final = ("internal", "external")
 _SMALL: Final = 10**8
 """Differences below this can be added up a trillion times before they reach 1e20."""
 
@@ -55,6 +59,50 @@ class Joined:
     statistics: tuple[DriftStatistic, ...]
     kept: Any
 
+    def plus(self, other: Joined) -> Joined:
+        """Both together, with the `kept` of this one."""
+        return self._with(other, 1)
+
+    def less(self, other: Joined) -> Joined:
+        """This without a part of it. Its largest differences and `kept` are left as they are."""
+        return self._with(other, -1)
+
+    def _with(self, other: Joined, sign: int) -> Joined:
+        return replace(
+            self,
+            pairs=self.pairs + sign * other.pairs,
+            left_only=self.left_only + sign * other.left_only,
+            right_only=self.right_only + sign * other.right_only,
+            agreed=self.agreed + sign * other.agreed,
+            agreed_within=self.agreed_within + sign * other.agreed_within,
+            statistics=_added(self.statistics, other.statistics, sign),
+        )
+
+
+def _added(
+    some: Iterable[DriftStatistic], others: Iterable[DriftStatistic], sign: int
+) -> tuple[DriftStatistic, ...]:
+    sums = {(each.column, each.symbol): each for each in some}
+    for each in others:
+        key = (each.column, each.symbol)
+        known = sums.get(key, replace(each, pairs=0, total=Decimal(0)))
+        sums[key] = replace(
+            known,
+            pairs=known.pairs + sign * each.pairs,
+            largest=max(known.largest, each.largest),
+            total=add(known.total, each.total if sign > 0 else each.total.copy_negate()),
+        )
+    return tuple(each for each in sums.values() if each.pairs)
+
+
+def same_key(step: Step, one: str, other: str) -> str:
+    """The condition under which two relations agree in a pass's key, as `Step.key` says."""
+    return " AND ".join(
+        f"{one}.{name(each)} {'IS NOT DISTINCT FROM' if each in OWNERS else '='}"
+        f" {other}.{name(each)}"
+        for each in step.on
+    )
+
 
 def readable_sql(staged: Staged) -> str:
     """The readable rows of a side: the sure ones, and those that were read again."""
@@ -70,63 +118,107 @@ def side_sql(staged: Staged) -> str:
     return f"SELECT * FROM ({readable_sql(staged)}) ANTI JOIN {staged.label}_out USING (row)"
 
 
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What a join reads: of each side the columns, and a relation with `row`, `state` and these.
+
+    Attributes:
+        by_symbol: the test of a group's symbol, where nobody looked at the internal symbols yet.
+        where_kept: the test of a joined row that is kept; None where no test is left to make.
+    """
+
+    columns: tuple[tuple[str, ...], tuple[str, ...]]
+    relations: tuple[str, str]
+    by_symbol: str | None = None
+    where_kept: str | None = None
+
+
+def sure_sides(internal: Staged, external: Staged) -> Sides:
+    """Only the rows that were found right."""
+    return Sides((internal.columns, external.columns), (side_sql(internal), side_sql(external)))
+
+
+def hoped_sides(
+    plan: Plan, bounds: Mapping[str, ColumnBounds], internal: Staged, external: Staged
+) -> Sides:
+    """All rows; those to be doubted are counted as faults.
+
+    Looking at texts is a third of a join. A value that is equal to a tested one needs no test:
+    the external values of pairs that agree, and the symbols that are grouped by.
+    """
+    exact = frozenset(plan.compared).difference(bounds) | frozenset(plan.steps[0].on)
+    tested = {each for each in exact if not internal.cells or internal.cells[each].odd}
+    left = {each: cell.odd for each, cell in external.cells.items() if cell.odd and each in tested}
+    where_kept = either(*(odd(name(f"external_{each}")) for each, odd in left.items()))
+    grouped = internal.cells.get("symbol") if set(bounds) - set(plan.steps[0].on) else None
+    by_symbol = grouped.odd if grouped is not None else None
+    return Sides(
+        (internal.columns, external.columns),
+        (internal.unproved({"symbol"} if by_symbol else ()), external.unproved(left)),
+        by_symbol("symbol") if by_symbol else None,
+        where_kept,
+    )
+
+
 def join(
     con: duckdb.DuckDBPyConnection,
     plan: Plan,
-    rules: Rules,
-    staged: tuple[Staged, Staged],
+    rules: Sequence[Check],
+    bounds: Mapping[str, ColumnBounds],
+    sides: Sides,
     checks: tuple[Checked, ...],
     *,
-    sure: bool,
     multipliers: bool,
 ) -> Joined:
     """Join by the first pass; count everything, keep what may break.
 
     Args:
-        sure: join only rows that were found right; else all, and count those to be doubted.
+        rules: of the checks.
+        bounds: as `tolerances.create_tolerances` was given them.
     """
     step = plan.steps[0]
-    sides = [side_sql(each) if sure else f"SELECT * FROM {each.relation}" for each in staged]
-    relation = con.sql(_pairs_sql(plan, step, sides, staged, checks))
-    may = may_break(plan, rules, multipliers=multipliers, paired_on=step.on)
-    columns = tuple(name for name in tolerant(plan, rules) if name not in step.on)
+    bounds = {column: own for column, own in bounds.items() if column not in step.on}
+    relation = con.sql(_pairs_sql(plan, step, sides, checks, bounds))
+    may = may_break(plan, bounds, rules, multipliers=multipliers, paired_on=step.on)
     one_sided = nw.col("internal_row").is_null() | nw.col("external_row").is_null()
     joined = (
         nw.from_native(relation)
-        .with_columns(__keep=one_sided | may, __within=differs(columns))
+        .with_columns(__keep=one_sided | may, __within=differs(bounds))
         .to_native()
     )
-    sql = _aggregate_sql(joined.sql_query(), plan, staged, rules, columns)
-    return _joined(con.sql(sql).to_arrow_table(), columns)
+    sql = _aggregate_sql(joined.sql_query(), sides, bounds)
+    return _joined(con.sql(sql).to_arrow_table(), tuple(bounds))
 
 
 def _pairs_sql(
     plan: Plan,
     step: Step,
-    sides: Sequence[str],
-    staged: tuple[Staged, Staged],
+    sides: Sides,
     checks: tuple[Checked, ...],
+    bounds: Mapping[str, ColumnBounds],
 ) -> str:
     clock = plan.records.clock
     columns = []
-    for side, label in zip(staged, ("internal", "external"), strict=True):
+    for own, label in zip(sides.columns, LABELS, strict=True):
         alias = label[0]
         columns += [f"{alias}.row AS {label}_row", f"{alias}.state AS {label}_state"]
-        columns += [f"{alias}.{name(each)} AS {name(f'{label}_{each}')}" for each in side.columns]
-        has_clock = clock is not None and clock in side.columns
+        columns += [f"{alias}.{name(each)} AS {name(f'{label}_{each}')}" for each in own]
+        has_clock = clock is not None and clock in own
         columns.append(
             f"{alias}.{name(clock or '')} AS {label}__clock"
             if has_clock
             else f"CAST(NULL AS BIGINT) AS {label}__clock"
         )
-    on = " AND ".join(f"i.{name(each)} = e.{name(each)}" for each in step.on)
-    joins = ""
-    if checks and "side" not in staged[0].columns:
+    on = same_key(step, "i", "e")
+    allowed, joins = joined_tolerances(sides.columns, bounds)
+    columns += allowed
+    internal, external = sides.relations
+    if checks and "side" not in sides.columns[0]:
         columns.append("CAST(NULL AS VARCHAR) AS internal_side")
     for check in checks:
         table = f"c{check.index}"
         present = check.staged.columns
-        fee = "i.fee" if "fee" in staged[0].columns else "NULL"
+        fee = "i.fee" if "fee" in sides.columns[0] else "NULL"
         commission = f"{table}.commission" if "commission" in present else "NULL"
         columns += [
             f"{table}.pnl_impact AS check{check.index}_pnl_impact",
@@ -136,40 +228,38 @@ def _pairs_sql(
         keys = " AND ".join(f"i.{name(each)} = {table}.{name(each)}" for each in check.on)
         joins += f" LEFT JOIN {check.staged.label}_unique AS {table} ON {keys}"
     return (
-        f"SELECT {', '.join(columns)} FROM ({sides[0]}) AS i FULL OUTER JOIN ({sides[1]}) AS e"
+        f"SELECT {', '.join(columns)} FROM ({internal}) AS i FULL OUTER JOIN ({external}) AS e"
         f" ON {on}{joins}"
     )
 
 
-def _aggregate_sql(
-    joined: str,
-    plan: Plan,
-    staged: tuple[Staged, Staged],
-    rules: Rules,
-    columns: tuple[str, ...],
-) -> str:
-    fields = []
-    for side, label in zip(staged, ("internal", "external"), strict=True):
-        names = (f"{label}_row", *(f"{label}_{each}" for each in side.columns))
-        fields += [f"{name(each)} := {name(each)}" for each in names]
+def _aggregate_sql(joined: str, sides: Sides, bounds: Mapping[str, ColumnBounds]) -> str:
+    fields = [
+        f"{name(each)} := {name(each)}"
+        for own, label in zip(sides.columns, LABELS, strict=True)
+        for each in (f"{label}_row", *(f"{label}_{column}" for column in own))
+    ]
+    fault = f"internal_state <> {OK} OR external_state <> {OK}"
+    if sides.where_kept:  # CASE, so that only what is kept is looked at
+        fault += f" OR CASE WHEN __keep THEN {sides.where_kept} ELSE false END"
     parts = [
         "count(*) AS joined",
         "count(*) FILTER (external_row IS NULL) AS left_only",
         "count(*) FILTER (internal_row IS NULL) AS right_only",
         "count(*) FILTER (NOT __keep) AS agreed",
         "count(*) FILTER (__within AND NOT __keep) AS agreed_within",
-        f"count(*) FILTER (internal_state <> {OK} OR external_state <> {OK}) AS faults",
+        f"count(*) FILTER ({fault}) AS faults",
         "max(internal__clock) AS internal_clock",
         "max(external__clock) AS external_clock",
         f"list(struct_pack({', '.join(fields)})) FILTER (__keep) AS kept",
     ]
     distances = ""
-    for column in columns:
+    for column, own_bounds in bounds.items():
         ours, theirs = name(f"internal_{column}"), name(f"external_{column}")
         gap = name(f"__{column}")
         distances += f", CASE WHEN __within AND NOT __keep AND {ours} <> {theirs}"
         distances += f" THEN abs({ours} - {theirs}) END AS {gap}"
-        whole, part = _sums(gap, plan.records.columns[column].type, rules.compare.get(column))
+        whole, part = _sums(gap, own_bounds)
         parts += [
             f"count({gap}) AS {name(f'{column}_pairs')}",
             f"max({gap}) AS {name(f'{column}_largest')}",
@@ -178,25 +268,25 @@ def _aggregate_sql(
         ]
     symbols = [
         f"{label}_symbol"
-        for side, label in zip(staged, ("internal", "external"), strict=True)
-        if "symbol" in side.columns
+        for own, label in zip(sides.columns, LABELS, strict=True)
+        if "symbol" in own
     ]
-    by_symbol = bool(columns and symbols)
+    by_symbol = bool(bounds and symbols)
     symbol = f"coalesce({', '.join(symbols)})" if by_symbol else "NULL"
-    return (
+    counted = (
         f"SELECT {symbol} AS symbol, {', '.join(parts)} FROM (SELECT *{distances} FROM ({joined}))"
         f"{' GROUP BY symbol' if by_symbol else ''}"
     )
+    if sides.by_symbol is None:
+        return counted
+    faults = f"faults + CASE WHEN {sides.by_symbol} THEN joined ELSE 0 END"
+    return f"SELECT * REPLACE ({faults} AS faults) FROM ({counted})"
 
 
-def _sums(gap: str, type_: ColumnType, tolerance: Tolerance | None) -> tuple[str, str]:
+def _sums(gap: str, bounds: ColumnBounds) -> tuple[str, str]:
     """Whole numbers and fractions apart, where the sum of decimals might abort at 1e20."""
-    small = (
-        tolerance is not None
-        and tolerance.measure is Measure.ABSOLUTE
-        and tolerance.amount < _SMALL
-    )
-    if type_ is ColumnType.TIME or small:
+    small = not bounds.most_parts and bounds.largest < _SMALL
+    if bounds.type is ColumnType.TIME or small:
         return f"sum({gap})", "0"
     return f"sum(CAST(trunc({gap}) AS HUGEINT))", f"sum({gap} - trunc({gap}))"
 

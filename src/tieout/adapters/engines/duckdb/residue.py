@@ -13,27 +13,30 @@ import duckdb
 import pyarrow as pa
 
 from tieout.adapters.engines.duckdb.columns import name
-from tieout.adapters.engines.duckdb.join import side_sql
+from tieout.adapters.engines.duckdb.join import same_key, side_sql
+from tieout.adapters.engines.duckdb.rows import cells
 from tieout.adapters.engines.duckdb.staging import ARROW_TYPES, Staged
 from tieout.core.canonical import derived_id, plain_record
 from tieout.core.lifecycle import OpenItem
-from tieout.core.match.plan import Plan, Step
+from tieout.core.match.identity import outlives
+from tieout.core.match.plan import OWNERS, Plan, Step
 from tieout.core.model import Record
 
-_CAREFUL = "careful"
+CAREFUL = "careful"
 
 
 def create_careful(con: duckdb.DuckDBPyConnection, step: Step, staged: Staged) -> None:
     """An empty table of careful keys."""
     columns = ", ".join(name(each) for each in step.on)
     con.execute(
-        f"CREATE TEMP TABLE {_CAREFUL} AS SELECT {columns} FROM {staged.label}_extra LIMIT 0"
+        f"CREATE OR REPLACE TEMP TABLE {CAREFUL} AS"
+        f" SELECT {columns} FROM {staged.label}_extra LIMIT 0"
     )
 
 
 def add_keys(con: duckdb.DuckDBPyConnection, step: Step, plan: Plan, rows: Iterable[Record]) -> int:
     """Make the keys of `rows` careful ones. Returns how many were given."""
-    keys = {key for row in rows if None not in (key := tuple(map(row.values.get, step.on)))}
+    keys = {key for row in rows if (key := step.key(row.values)) is not None}
     if not keys:
         return 0
     arrays = {
@@ -41,18 +44,18 @@ def add_keys(con: duckdb.DuckDBPyConnection, step: Step, plan: Plan, rows: Itera
         for index, each in enumerate(step.on)
     }
     con.register("batch", pa.table(arrays))
-    con.execute(f"INSERT INTO {_CAREFUL} SELECT * FROM batch")
+    con.execute(f"INSERT INTO {CAREFUL} SELECT * FROM batch")
     con.unregister("batch")
     return len(keys)
 
 
-def add_repeated(con: duckdb.DuckDBPyConnection, step: Step, staged: Staged) -> None:
-    """Make the keys that several rows of a side have careful ones."""
+def add_repeated(con: duckdb.DuckDBPyConnection, step: Step, side: str) -> None:
+    """Make the keys that several rows of a side, given as SQL, have careful ones."""
     columns = ", ".join(name(each) for each in step.on)
-    present = " AND ".join(f"{name(each)} IS NOT NULL" for each in step.on)
+    present = " AND ".join(f"{name(each)} IS NOT NULL" for each in step.on if each not in OWNERS)
     con.execute(
-        f"INSERT INTO {_CAREFUL} SELECT {columns} FROM ({side_sql(staged)})"
-        f" WHERE {present} GROUP BY {columns} HAVING count(*) > 1"
+        f"INSERT INTO {CAREFUL} SELECT {columns} FROM ({side})"
+        f" WHERE {present or 'true'} GROUP BY {columns} HAVING count(*) > 1"
     )
 
 
@@ -73,7 +76,7 @@ def add_repeated_identities(con: duckdb.DuckDBPyConnection, step: Step, staged: 
     same = " AND ".join(f"s.{name(each)} IS NOT DISTINCT FROM d.{name(each)}" for each in identity)
     side = side_sql(staged)
     con.execute(
-        f"INSERT INTO {_CAREFUL} SELECT {keys} FROM ({side}) s JOIN (SELECT {columns} FROM ({side})"
+        f"INSERT INTO {CAREFUL} SELECT {keys} FROM ({side}) s JOIN (SELECT {columns} FROM ({side})"
         f"{where} GROUP BY {columns} HAVING count(*) > 1) d ON {same}"
     )
 
@@ -93,11 +96,11 @@ def add_superseded(con: duckdb.DuckDBPyConnection, step: Step, staged: Staged) -
     keys = ", ".join(name(each) for each in step.on)
     side = side_sql(staged)
     acting = f"SELECT * FROM ({side}) WHERE {' OR '.join(tests)}"
-    con.execute(f"INSERT INTO {_CAREFUL} SELECT {keys} FROM ({acting})")
+    con.execute(f"INSERT INTO {CAREFUL} SELECT {keys} FROM ({acting})")
     if "trade_id" in present and targets:
         target = f"coalesce({', '.join(targets)})"
         con.execute(
-            f"INSERT INTO {_CAREFUL} SELECT {keys} FROM ({side}) WHERE trade_id IN"
+            f"INSERT INTO {CAREFUL} SELECT {keys} FROM ({side}) WHERE trade_id IN"
             f" (SELECT {target} FROM ({acting}) WHERE {target} IS NOT NULL)"
         )
 
@@ -114,8 +117,8 @@ def replaces_any(con: duckdb.DuckDBPyConnection, staged: Staged) -> bool:
 
 def take_out(con: duckdb.DuckDBPyConnection, step: Step, staged: Staged) -> list[Record]:
     """The records of a side under careful keys; from now on they are not in its relation."""
-    on = " AND ".join(f"s.{name(each)} = k.{name(each)}" for each in step.on)
-    where = f"({side_sql(staged)}) s SEMI JOIN {_CAREFUL} k ON {on}"
+    on = same_key(step, "s", "k")
+    where = f"({side_sql(staged)}) s SEMI JOIN {CAREFUL} k ON {on}"
     return take_where(con, staged, f"SELECT s.* FROM {where}")
 
 
@@ -131,42 +134,70 @@ def take_where(con: duckdb.DuckDBPyConnection, staged: Staged, sql: str) -> list
 
 def to_records(table: Any, columns: Sequence[str]) -> list[Record]:
     """Arrow rows with a `row` column as records, without identity."""
-    cells = [table.column(each).to_pylist() for each in ("row", *columns)]
+    values = [
+        [value for chunk in table.column(each).chunks for value in cells(chunk)]
+        for each in ("row", *columns)
+    ]
     return [
-        Record(dict(zip(columns, values, strict=True)), {}, row)
-        for row, *values in zip(*cells, strict=True)
+        Record(dict(zip(columns, own, strict=True)), {}, row)
+        for row, *own in zip(*values, strict=True)
     ]
 
 
 def still_carried(
-    con: duckdb.DuckDBPyConnection, plan: Plan, staged: Staged, carried: Sequence[OpenItem]
+    con: duckdb.DuckDBPyConnection,
+    step: Step,
+    plan: Plan,
+    staged: Staged,
+    carried: Sequence[OpenItem],
 ) -> list[OpenItem]:
-    """The carried items whose identity no row of the side has."""
+    """The carried items whose identity no row of the side has, or only older versions of it.
+
+    The keys of these older rows become careful ones.
+    """
     if not carried:
         return []
-    again = _identities_again(con, plan, staged, carried) | _contents_again(
-        con, plan, staged, carried
-    )
-    return [item for index, item in enumerate(carried) if index not in again]
+    rows = _identities_again(con, step, plan, staged, carried)
+    newer = {
+        index
+        for index, again in rows.items()
+        if not carried[index].unreadable and outlives(carried[index].record, again)
+    }
+    add_keys(con, step, plan, (row for index in newer for row in rows[index]))
+    gone = (rows.keys() - newer) | _contents_again(con, plan, staged, carried)
+    return [item for index, item in enumerate(carried) if index not in gone]
 
 
 def _identities_again(
-    con: duckdb.DuckDBPyConnection, plan: Plan, staged: Staged, carried: Sequence[OpenItem]
-) -> set[int]:
+    con: duckdb.DuckDBPyConnection,
+    step: Step,
+    plan: Plan,
+    staged: Staged,
+    carried: Sequence[OpenItem],
+) -> dict[int, list[Record]]:
+    """The rows that have the identity of a carried item, as far as what follows needs them."""
     identity = [each for each in staged.bound.identity if each in staged.columns]
     if not identity or len(identity) < len(staged.bound.identity):
-        return set()
+        return {}
     arrays: dict[str, Any] = {"item": pa.array(range(len(carried)), pa.int64())}
     for each in identity:
         type_ = ARROW_TYPES[plan.records.columns[each].type]
         arrays[each] = pa.array([item.record.identity.get(each) for item in carried], type_)
     same = " AND ".join(f"s.{name(each)} IS NOT DISTINCT FROM c.{name(each)}" for each in identity)
     con.register("batch", pa.table(arrays))
-    found = con.execute(
-        f"SELECT DISTINCT c.item FROM batch c JOIN ({side_sql(staged)}) s ON {same}"
-    ).fetchall()
+    numbers = [each for each in ("version", "sequence") if each in staged.columns]
+    wanted = list(dict.fromkeys((*numbers, *step.on))) if numbers else []
+    table = con.sql(
+        f"SELECT c.item, {', '.join(['s.row', *(f's.{name(each)}' for each in wanted)])}"
+        f" FROM batch c JOIN ({side_sql(staged)}) s ON {same}"
+    ).to_arrow_table()
     con.unregister("batch")
-    return {item for (item,) in found}
+    again: dict[int, list[Record]] = {}
+    for item, record in zip(
+        table.column("item").to_pylist(), to_records(table, wanted), strict=True
+    ):
+        again.setdefault(item, []).append(record)
+    return again
 
 
 def _contents_again(
