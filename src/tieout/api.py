@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -76,8 +76,9 @@ def reconcile(
     rules: str | Mapping[str, Any] | Rules,
     *,
     sources: Mapping[str, object] | None = None,
-    as_of: datetime | None = None,
-    business_date: date | None = None,
+    as_of: datetime | str | None = None,
+    business_date: date | str | None = None,
+    allow_empty: bool = False,
 ) -> Report:
     """Compare what is believed with what is said elsewhere.
 
@@ -86,10 +87,14 @@ def reconcile(
             path of a file. Numbers are decimals, integers or texts; binary floats are refused
             unless the rules say `floats: shortest` for the side.
         rules: a reconciliation as YAML text or dict, as under `reconciliations:` in the file, or
-            `Rules`. `internal:` and `external:` in it may hold a side's column mapping.
+            `Rules`. `internal:` and `external:` in it may hold a side's settings, such as its
+            column mapping or `allow_empty`.
         sources: the frames or paths of further sources that the rules name, such as `pnl`.
-        as_of: "now" for deadlines, and the cut; aware. Default: the present time.
-        business_date: default: the day of `as_of`.
+        as_of: "now" for deadlines, and the cut: an aware time, or its ISO text. Default: the
+            present time.
+        business_date: a date, or its ISO text. Default: the day of `as_of`.
+        allow_empty: no records at all is a valid answer of any source. Without it a side that
+            is empty has failed: it never means "no trades".
 
     Returns:
         Both frames are taken for whole: what is in one and not in the other is missing, once
@@ -98,13 +103,12 @@ def reconcile(
     Raises:
         ConfigError: the rules are wrong; every problem at once, with its line.
         SourceError: a side cannot be read, so that nothing can be said.
-        UsageError: a source is missing, or is no frame.
+        UsageError: a source is missing, or is no frame; a time or date is none.
     """
     from tieout import wiring
     from tieout.config import parse
 
-    if as_of is not None and as_of.tzinfo is None:
-        raise UsageError(f"as_of {as_of} has no time zone", hint="pass an aware time, e.g. in UTC")
+    now, day = _instant(as_of), _day(business_date)
     settings = parse(rules)
     (reconciliation,) = settings.reconciliations.values()
     given = {
@@ -112,18 +116,46 @@ def reconcile(
         reconciliation.external: external,
         **(sources or {}),
     }
-    settings = _with_paths(settings, given)
+    settings = _with_paths(settings, given, allow_empty=allow_empty)
     with closing(wiring.open_store("sqlite://")) as store:
-        (outcome,) = wiring.run(
-            settings, store=store, as_of=as_of, business_date=business_date, frames=given
-        )
+        (outcome,) = wiring.run(settings, store=store, as_of=now, business_date=day, frames=given)
         if outcome.row.status == "failed":
             raise SourceError("\n".join(outcome.row.reasons))
         breaks = sorted(outcome.breaks(), key=_worst_first)
         return Report(outcome.row, breaks, list(outcome.quarantine()))
 
 
-def _with_paths(settings: Settings, given: Mapping[str, object]) -> Settings:
+def _instant(as_of: object) -> datetime | None:
+    moment = as_of
+    if isinstance(as_of, str):
+        with suppress(ValueError):
+            moment = datetime.fromisoformat(as_of)
+    if moment is None:
+        return None
+    if not isinstance(moment, datetime):
+        raise UsageError(
+            f"as_of {as_of!r} is no time",
+            hint="pass an aware datetime, or a text such as 2026-11-20T17:00:00Z",
+        )
+    if moment.tzinfo is None:
+        raise UsageError(f"as_of {as_of} has no time zone", hint="pass an aware time, e.g. in UTC")
+    return moment
+
+
+def _day(business_date: object) -> date | None:
+    day = business_date
+    if isinstance(business_date, str):
+        with suppress(ValueError):
+            day = date.fromisoformat(business_date)
+    if day is not None and (not isinstance(day, date) or isinstance(day, datetime)):
+        raise UsageError(
+            f"business_date {business_date!r} is no date",
+            hint="pass a date, or a text such as 2026-11-20",
+        )
+    return day
+
+
+def _with_paths(settings: Settings, given: Mapping[str, object], *, allow_empty: bool) -> Settings:
     """The settings, where a path was given in place of a frame."""
     from tieout.config import FileOptions
 
@@ -134,6 +166,8 @@ def _with_paths(settings: Settings, given: Mapping[str, object]) -> Settings:
         if isinstance(where, str | Path):
             options = FileOptions(paths=(str(Path(where).absolute()),))
             sources[name] = replace(sources[name], type="file", options=options, everything=True)
+        if allow_empty:
+            sources[name] = replace(sources[name], allow_empty=True)
     return replace(settings, sources=sources)
 
 

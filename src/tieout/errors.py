@@ -17,7 +17,13 @@ Each error says what is wrong, where, and the next command to try.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
+
+SHOWN_AT_A_PLACE: Final = 5
+"""Problems that a message names one by one, of those at one place: a table may have very many."""
 
 
 class TieoutError(Exception):
@@ -72,16 +78,32 @@ class Problem:
 
 
 class ConfigError(TieoutError):
-    """The configuration is wrong. All problems are reported at once, and nothing was started."""
+    """The configuration is wrong. All problems are reported at once, and nothing was started.
+
+    `problems` has them all; the message has the first few of those at one place, such as the
+    lines of a table that the configuration names.
+    """
 
     def __init__(self, problems: tuple[Problem, ...], *, file: str | None = None) -> None:
         self.problems = problems
         self.file = file
-        super().__init__("\n".join(_render(problem, file) for problem in problems))
+        super().__init__("\n".join(_rendered(problems, file)))
 
     def __str__(self) -> str:
         count = len(self.problems)
-        return f"{self.what}\n{count} problem{'s' if count != 1 else ''}; nothing was started."
+        return f"{self.what}\n{count:,} problem{'s' if count != 1 else ''}; nothing was started."
+
+
+def _rendered(problems: Sequence[Problem], file: str | None) -> Iterator[str]:
+    there = Counter((problem.path, problem.line, problem.column) for problem in problems)
+    shown: Counter[tuple[str, int | None, int | None]] = Counter()
+    for problem in problems:
+        place = problem.path, problem.line, problem.column
+        shown[place] += 1
+        if shown[place] <= SHOWN_AT_A_PLACE:
+            yield _render(problem, file)
+            if shown[place] == SHOWN_AT_A_PLACE < there[place]:
+                yield f"and {there[place] - SHOWN_AT_A_PLACE:,} more like these"
 
 
 def _render(problem: Problem, file: str | None) -> str:

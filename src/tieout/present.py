@@ -26,6 +26,10 @@ RATE_DIGITS: Final = 12
 Marked: TypeAlias = list[tuple[str, bool]]
 """A text in pieces, each with whether it differs from the other side's text."""
 
+BIDI: Final = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+"""Characters that turn the direction of writing."""
+
+_VISIBLE: Final = {ord(char): f"\\x{ord(char):x}" for char in BIDI}
 _NUMBER: Final = re.compile(r"(-?)(\d+)(?:\.(\d+))?", re.ASCII)
 
 
@@ -41,15 +45,31 @@ def one_line(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def visible(text: str) -> str:
+    """`text` with what turns the direction of writing shown: `\\x202e`.
+
+    Such a character makes an id look like another one.
+    """
+    return text if text.isascii() else text.translate(_VISIBLE)
+
+
 def is_number(text: str) -> bool:
     """Whether `text` is a number in canonical form: `-12.5`, and neither `+1` nor `1e3`."""
     return _NUMBER.fullmatch(text) is not None
 
 
 def age_seconds(row: BreakRow, as_of: datetime) -> int:
-    """Whole seconds from when the break was last opened to `as_of`."""
-    delta = as_of - row.opened_at
+    """Whole seconds from when the break was last opened to `as_of`, or to when it cleared."""
+    until = as_of if row.cleared_at is None else min(as_of, row.cleared_at)
+    delta = until - row.opened_at
     return delta.days * 86_400 + delta.seconds
+
+
+def reasons(row: RunRow) -> list[str]:
+    """Why a run failed or is incomplete: its own reasons, then those of each side."""
+    sides = [each for each in (row.internal, row.external) if each is not None]
+    said = [*row.reasons, *(f"{each.source}: {why}" for each in sides for why in each.reasons)]
+    return list(dict.fromkeys(said))
 
 
 def break_object(row: BreakRow, *, as_of: datetime) -> dict[str, Any]:
@@ -57,7 +77,7 @@ def break_object(row: BreakRow, *, as_of: datetime) -> dict[str, Any]:
 
     Keys: id, reconciliation, kind, severity, cause, state, doubt, key, internal, external (the
     primary records, or None), records, differences, value (amount and currency, or None),
-    first_seen, opened_at, age_seconds (at `as_of`), run_id.
+    first_seen, opened_at, age_seconds (at `as_of`; of a resolved one, when it cleared), run_id.
     """
     content = row.content
     return {

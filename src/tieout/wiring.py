@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from tieout.config.settings import (
-    FileOptions,
     FrameOptions,
     QueryOptions,
     ReconciliationSettings,
@@ -23,7 +22,8 @@ from tieout.config.settings import (
 )
 from tieout.core.calendars import is_business_day
 from tieout.core.rows import BreakRow
-from tieout.core.scan import Controls, Scan
+from tieout.core.scan import FileOptions, Scan
+from tieout.core.schema import ColumnType
 from tieout.core.valuation import Prices, instruments_of, quotes_of
 from tieout.errors import SourceError, UsageError
 from tieout.ports import ReportData, Source, Store
@@ -31,6 +31,7 @@ from tieout.service.setup import Progress, Reference, Request, Setup, SideSetup
 
 if TYPE_CHECKING:
     from tieout.adapters.engines.duckdb import DuckDBEngine
+    from tieout.adapters.files.proof import Digests
     from tieout.core.infer import SampledFile
     from tieout.core.model import Record
     from tieout.service.runs import RunOutcome
@@ -58,6 +59,28 @@ def upgrade_store(url: str) -> Any:
     return store.upgrade(url)
 
 
+def hash_ahead(
+    settings: Settings, names: Sequence[str] = (), business_date: date | None = None
+) -> Digests:
+    """Begin to hash the files that a run will read, beside all that it imports.
+
+    Those named by the business date are left to the run, where it is not given.
+    """
+    from tieout.adapters.files.proof import Digests
+    from tieout.adapters.files.settings import FileSettings
+
+    digests = Digests()
+    for name in names or settings.reconciliations:
+        for each in settings.reconciliations[name].sources:
+            options = settings.sources[each].options
+            if not isinstance(options, FileOptions):
+                continue
+            if business_date is not None or not any("{business_date" in at for at in options.paths):
+                files = FileSettings(**asdict(options), name=each)
+                digests.begin(files, business_date or date.min)
+    return digests
+
+
 def run(
     settings: Settings,
     names: Sequence[str] = (),
@@ -69,18 +92,21 @@ def run(
     dry_run: bool = False,
     progress: Progress = silent,
     frames: Mapping[str, object] | None = None,
+    digests: Digests | None = None,
 ) -> list[RunOutcome]:
     """Run reconciliations, one after the other.
 
     Args:
         names: which; all where empty.
         frames: the rows of sources of the type `frame`, by source.
+        digests: what `hash_ahead` gave.
 
     Raises:
         UsageError: nothing was started.
         ConfigError, StoreError: nothing of the reconciliation at hand was stored.
         A source that fails is no exception: its run is `failed`.
     """
+    digests = digests or hash_ahead(settings, names, business_date)
     from tieout.adapters.clock import SystemClock
     from tieout.adapters.engines.duckdb import DuckDBEngine
     from tieout.adapters.spool import SortedSpool
@@ -92,12 +118,12 @@ def run(
     day = business_date or (as_of or clock.now()).date()
     request = Request(as_of, business_date, restate, dry_run)
     with ExitStack() as every:
+        every.callback(digests.close)
         wired = []
         for name in names or settings.reconciliations:
             resources = every.enter_context(ExitStack())
-            setup = wire(
-                settings, settings.reconciliations[name], engine, resources, frames or {}, day
-            )
+            sources = _Sources(settings, engine, frames or {}, digests, resources)
+            setup = sources.wire(settings.reconciliations[name], day)
             check(setup, request, bench)
             wired.append((setup, resources))
         outcomes = []
@@ -105,48 +131,6 @@ def run(
             with resources:
                 outcomes.append(run_once(setup, request, bench))
     return outcomes
-
-
-def wire(
-    settings: Settings,
-    reconciliation: ReconciliationSettings,
-    engine: DuckDBEngine,
-    resources: ExitStack,
-    frames: Mapping[str, object],
-    day: date,
-) -> Setup:
-    """A reconciliation with its sources. `resources` closes them.
-
-    Args:
-        day: of which the aliases of symbols are read.
-    """
-
-    def side(name: str, records: str) -> SideSetup:
-        source = settings.sources[name]
-        opened = _open(source, resources, frames, records)
-        aliases: dict[str, str] = {}
-        try:
-            aliases = _aliases(settings, source, engine, resources, frames, day)
-        except SourceError as error:
-            opened = _Failed(name, error)
-        return SideSetup(
-            opened,
-            source.reading(records, aliases),
-            everything=source.everything or isinstance(source.options, FrameOptions),
-            due_by=source.due_by,
-        )
-
-    rules = reconciliation.rules
-    internal = settings.sources[reconciliation.internal]
-    return Setup(
-        rules=rules,
-        internal=side(reconciliation.internal, rules.records),
-        external=side(reconciliation.external, rules.records),
-        checks=[side(check.source, "pnl") for check in rules.checks],
-        reference=partial(_reference, settings, reconciliation, engine, resources, frames),
-        zone=ZoneInfo(internal.timezone or "UTC"),
-        cutoff=internal.cutoff,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,74 +144,123 @@ class _Failed:
         raise self.error
 
 
-def _open(
-    source: SourceSettings,
-    resources: ExitStack,
-    frames: Mapping[str, object],
-    records: str,
-) -> Source:
-    """The source that the settings describe."""
-    options = source.options
-    common: dict[str, Any] = {
-        "name": source.name,
-        "used": _used(source, records),
-        "allow_empty": source.allow_empty,
-        "is_holiday": lambda day: not is_business_day(day, source.calendar),
-        "controls": Controls(
-            rows=source.expect.rows,
-            totals=source.expect.totals,
-            symbols=source.expect.symbols,
-            window=source.window,
-        ),
-    }
-    if isinstance(options, FileOptions):
-        return _file_source(source, options, common, resources)
-    if isinstance(options, QueryOptions):
-        from tieout.adapters.sql.source import SqlSettings, SqlSource
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """Opens what one reconciliation reads. `resources` closes it."""
 
-        floats = source.mapping.floats or "refuse"
-        sql = SqlSettings(url=options.url.resolve(), query=options.query, floats=floats, **common)
-        return resources.enter_context(SqlSource(sql))
-    from tieout.adapters.frames import FrameSettings, FrameSource
+    settings: Settings
+    engine: DuckDBEngine
+    frames: Mapping[str, object]
+    digests: Digests
+    resources: ExitStack
 
-    if source.name not in frames:
-        raise UsageError(
-            f"the source {source.name!r} is a frame, and none was given for it",
-            hint="pass it to tieout.reconcile",
+    def wire(self, reconciliation: ReconciliationSettings, day: date) -> Setup:
+        """The reconciliation with its sources. Aliases of symbols are read as of `day`."""
+        rules = reconciliation.rules
+        internal = self.settings.sources[reconciliation.internal]
+        return Setup(
+            rules=rules,
+            internal=self._side(reconciliation.internal, rules.records, day),
+            external=self._side(reconciliation.external, rules.records, day),
+            checks=[self._side(check.source, "pnl", day) for check in rules.checks],
+            reference=partial(self._reference, reconciliation),
+            zone=ZoneInfo(internal.timezone or "UTC"),
+            cutoff=internal.cutoff,
         )
-    common["allow_empty"] = True
-    settings = FrameSettings(floats=source.mapping.floats or "refuse", **common)
-    return FrameSource(frames[source.name], settings)
 
+    def _side(self, name: str, records: str, day: date) -> SideSetup:
+        source = self.settings.sources[name]
+        opened = self._open(source, records)
+        aliases: dict[str, str] = {}
+        try:
+            aliases = self._aliases(source, day)
+        except SourceError as error:
+            opened = _Failed(name, error)
+        return SideSetup(
+            opened,
+            source.reading(records, aliases),
+            everything=source.everything or isinstance(source.options, FrameOptions),
+            due_by=source.due_by,
+        )
 
-def _file_source(
-    source: SourceSettings, options: FileOptions, common: dict[str, Any], resources: ExitStack
-) -> Source:
-    from tieout.adapters.files.settings import FileSettings
-    from tieout.adapters.files.source import FileSource
+    def _open(self, source: SourceSettings, records: str) -> Source:
+        """The source that the settings describe."""
+        options = source.options
+        common: dict[str, Any] = {
+            "name": source.name,
+            "used": _used(source, records),
+            "allow_empty": source.allow_empty,
+            "is_holiday": lambda day: not is_business_day(day, source.calendar),
+            "controls": source.controls,
+        }
+        if isinstance(options, FileOptions):
+            from tieout.adapters.files.settings import FileSettings
+            from tieout.adapters.files.source import FileSource
 
-    return resources.enter_context(
-        FileSource(
-            FileSettings(
-                paths=options.paths,
-                format=options.format,
-                compression=options.compression,
-                encoding=options.encoding,
-                delimiter=options.delimiter,
-                quote=options.quote,
-                escape=options.escape,
-                names=options.names,
-                skip_rows=options.skip_rows,
-                comment=options.comment,
-                trailer=options.trailer,
-                numbers=source.mapping.numbers,
-                sheet=options.sheet,
-                record_path=options.record_path,
-                floats=source.mapping.floats,
-                **common,
+            common |= {"numbers": source.mapping.numbers, "floats": source.mapping.floats}
+            files = FileSettings(**asdict(options), **common)
+            return self.resources.enter_context(FileSource(files, self.digests))
+        common["floats"] = source.mapping.floats or "refuse"
+        if isinstance(options, QueryOptions):
+            from tieout.adapters.sql.source import SqlSettings, SqlSource
+
+            common["texts"] = _texts(source, records)
+            sql = SqlSettings(url=options.url.resolve(), query=options.query, **common)
+            return self.resources.enter_context(SqlSource(sql))
+        from tieout.adapters.frames import FrameSettings, FrameSource
+
+        if source.name not in self.frames:
+            raise UsageError(
+                f"the source {source.name!r} is a frame, and none was given for it",
+                hint="pass it to tieout.reconcile",
             )
-        )
-    )
+        return FrameSource(self.frames[source.name], FrameSettings(**common))
+
+    def _aliases(self, source: SourceSettings, day: date) -> dict[str, str]:
+        """Aliases of symbols, from the instruments that the source names."""
+        name = source.mapping.symbols_from
+        if name is None:
+            return {}
+        aliases = {}
+        for record in self._read(name, "instruments", day):
+            symbol = str(record.values["symbol"])
+            aliases[symbol] = symbol
+            for alias in str(record.values.get("aliases") or "").split("|"):
+                if alias.strip():
+                    aliases[alias.strip()] = symbol
+        return aliases
+
+    def _reference(self, reconciliation: ReconciliationSettings, day: date) -> Reference:
+        """Instruments and prices. Without instruments nothing is judged; without prices values
+        are unknown, and the run is incomplete."""
+        instruments, prices, reasons = {}, Prices(), []
+        if reconciliation.instruments is not None:
+            rows = self._read(reconciliation.instruments, "instruments", day)
+            instruments = instruments_of(record.values for record in rows)
+        if reconciliation.prices is not None:
+            try:
+                rows = self._read(reconciliation.prices, "prices", day)
+                quotes = quotes_of(record.values for record in rows)
+                max_age = self.settings.sources[reconciliation.prices].max_age
+                prices = Prices(quotes, max_age, via=("USD", "USDT"))
+            except SourceError as error:
+                reasons.append(f"values are unknown: {error.what}")
+        return Reference(instruments, prices, tuple(reasons))
+
+    def _read(self, name: str, records: str, day: date) -> list[Record]:
+        """A small source, whole. Raises SourceError also for a row that cannot be read."""
+        source = self.settings.sources[name]
+        scan = self._open(source, records).scan(business_date=day)
+        rows, quarantined = self.engine.read(scan, source.reading(records))
+        if quarantined:
+            first = quarantined[0]
+            raise SourceError(
+                f"{len(quarantined)} rows cannot be read; row {first.row}, {first.field}:"
+                f" {first.reason}",
+                where=f"{source.name}: {first.place}",
+                hint="reference data must be readable whole: correct the rows",
+            )
+        return rows
 
 
 def _used(source: SourceSettings, records: str) -> frozenset[str]:
@@ -242,75 +275,16 @@ def _used(source: SourceSettings, records: str) -> frozenset[str]:
     return frozenset(used | ({mapping.sign.column} if mapping.sign else set()))
 
 
-def _aliases(
-    settings: Settings,
-    source: SourceSettings,
-    engine: DuckDBEngine,
-    resources: ExitStack,
-    frames: Mapping[str, object],
-    day: date,
-) -> dict[str, str]:
-    """Aliases of symbols, from the instruments that the source names."""
-    name = source.mapping.symbols_from
-    if name is None:
-        return {}
-    aliases = {}
-    for record in _read(settings.sources[name], "instruments", engine, resources, frames, day):
-        symbol = str(record.values["symbol"])
-        aliases[symbol] = symbol
-        for alias in str(record.values.get("aliases") or "").split("|"):
-            if alias.strip():
-                aliases[alias.strip()] = symbol
-    return aliases
-
-
-def _reference(
-    settings: Settings,
-    reconciliation: ReconciliationSettings,
-    engine: DuckDBEngine,
-    resources: ExitStack,
-    frames: Mapping[str, object],
-    day: date,
-) -> Reference:
-    """Instruments and prices. Without instruments nothing is judged; without prices values are
-    unknown, and the run is incomplete."""
-    instruments, prices, reasons = {}, Prices(), []
-    if reconciliation.instruments is not None:
-        source = settings.sources[reconciliation.instruments]
-        rows = _read(source, "instruments", engine, resources, frames, day)
-        instruments = instruments_of(record.values for record in rows)
-    if reconciliation.prices is not None:
-        source = settings.sources[reconciliation.prices]
-        try:
-            rows = _read(source, "prices", engine, resources, frames, day)
-            quotes = quotes_of(record.values for record in rows)
-            prices = Prices(quotes, source.max_age, via=("USD", "USDT"))
-        except SourceError as error:
-            reasons.append(f"values are unknown: {error.what}")
-    return Reference(instruments, prices, tuple(reasons))
-
-
-def _read(
-    source: SourceSettings,
-    records: str,
-    engine: DuckDBEngine,
-    resources: ExitStack,
-    frames: Mapping[str, object],
-    day: date,
-) -> list[Record]:
-    """A small source, whole. Raises SourceError also for a row that cannot be read."""
-    opened = _open(source, resources, frames, records)
-    scan = opened.scan(business_date=day)
-    rows, quarantined = engine.read(scan, source.reading(records))
-    if quarantined:
-        first = quarantined[0]
-        raise SourceError(
-            f"{len(quarantined)} rows cannot be read; row {first.row}, {first.field}:"
-            f" {first.reason}",
-            where=f"{source.name}: {first.place}",
-            hint="reference data must be readable whole: correct the rows",
-        )
-    return rows
+def _texts(source: SourceSettings, records: str) -> frozenset[str]:
+    """Those of the columns that are read as text, in which a whole float is an integer."""
+    mapping = source.mapping
+    texts = {
+        mapping.columns.get(column.name, column.name)
+        for column in source.record_type(records).columns.values()
+        if column.type is ColumnType.TEXT
+    }
+    texts |= set(mapping.only) | set(mapping.skip)
+    return frozenset(texts | ({mapping.sign.column} if mapping.sign else set()))
 
 
 def write_report(data: ReportData, path: str) -> None:

@@ -23,9 +23,9 @@ from tieout.cli.app import app
 from tieout.cli.arguments import sqlite_file
 from tieout.cli.demo import MARK
 from tieout.cli.run import exit_code
-from tieout.cli.summary import badness, brief, subject, what_differs
+from tieout.cli.summary import brief, subject, what_differs
 from tieout.core.model import RunStatus
-from tieout.core.rows import BreakRow, RunRow
+from tieout.core.rows import BreakRow, RunRow, badness
 from tieout.core.tally import BreakCounts
 from tieout.errors import UsageError
 from tieout.service.onboarding import onboard, source_names

@@ -13,7 +13,7 @@ from config_documents import FULL, SMALL, loaded, small
 from tieout.config import FileOptions, QueryOptions, load, parse
 from tieout.core.canonical import rules_digest
 from tieout.core.model import Kind, Severity
-from tieout.core.read import Quarantined, SignColumn
+from tieout.core.read import Quarantined
 from tieout.core.rules import (
     EXACT,
     Action,
@@ -32,6 +32,7 @@ from tieout.core.rules import (
     SeverityRules,
     Tolerance,
 )
+from tieout.core.sign import SignColumn
 from tieout.core.text import NumberStyle
 from tieout.errors import ConfigError
 
@@ -204,6 +205,14 @@ def test_a_query_on_a_database(tmp_path: Path) -> None:
     options = parse(text, tmp_path, {}).sources["ours"].options
     assert isinstance(options, QueryOptions)
     assert (options.url.resolve(), options.query) == (f"sqlite:///{tmp_path}/b.db", "Q")
+
+
+def test_a_control_total_may_be_beyond_what_a_single_amount_may_be() -> None:
+    """A sum of amounts below 5e19, and of products with twice the decimals."""
+    large, fine = "160000000000000000000", "0.000000000000000000000000000000000001"
+    text = small(f"expect: {{totals: {{quantity: '{large}', notional: '{fine}'}}}}")
+    totals = parse(text, environ={}).sources["ours"].expect.totals
+    assert totals == {"quantity": Decimal(large), "notional": Decimal(fine)}
 
 
 def test_coverage_of_a_source() -> None:

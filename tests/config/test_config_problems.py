@@ -262,6 +262,20 @@ def test_a_problem_is_shown_with_its_place_its_line_and_a_hint(tmp_path: Path) -
     )
 
 
+def test_of_many_problems_in_a_table_the_message_names_the_first_few(tmp_path: Path) -> None:
+    lines = [f"S{number},price,wthin,1" for number in range(2_000)]
+    (tmp_path / "own.csv").write_text("symbol,column,measure,amount\n" + "\n".join(lines) + "\n")
+    file = tmp_path / "tieout.yaml"
+    file.write_text(small(reconciliation="overrides: own.csv") + "    deadline: 60\n")
+    with pytest.raises(ConfigError) as caught:
+        load(file, {})
+    assert len(caught.value.problems) == 2_001
+    shown = str(caught.value)
+    assert [f"own.csv:{line}:" in shown for line in range(2, 9)] == [True] * 5 + [False] * 2
+    assert "\nand 1,995 more like these\n60 has no unit\n" in shown
+    assert shown.endswith("2,001 problems; nothing was started.")
+
+
 def test_a_faulty_source_is_not_called_unknown_as_well() -> None:
     [problem] = problems(SMALL.replace("type: file, path: ours", "type: fiel, path: ours"))
     assert "source type" in problem.message

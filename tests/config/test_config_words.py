@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from config_documents import FULL, SMALL, loaded, small
 
-from tieout.config import explain, load, parse
+from tieout.config import load, parse
+from tieout.config.explain import explain
 from tieout.config.reference import EXAMPLE, reference
 from tieout.config.words import duration, severities
 from tieout.core.model import Kind

@@ -23,11 +23,12 @@ from tieout.core.canonical import (
     layout,
     moment,
     nanoseconds,
+    plain_like,
     plain_record,
     plain_value,
     rules_digest,
 )
-from tieout.core.model import Break, BreakRecord, Difference, Kind, Role, Severity, Side
+from tieout.core.model import Break, BreakRecord, Difference, Kind, Role, Severity, Side, Value
 from tieout.core.rules import Calendar, Duration, Measure, Rules, Tolerance
 from tieout.core.schema import TRADES, ColumnType
 
@@ -87,6 +88,25 @@ def test_a_record_is_written_in_contract_order_then_extras_by_name() -> None:
     assert plain == plain_record(values, TRADES, layout(tuple(values), TRADES))
 
 
+CELLS = {
+    "symbol": st.sampled_from(["A", "B"]) | st.none(),
+    "price": st.sampled_from(["1", "1.0", "2", "0", "-0.0"]).map(Decimal) | st.none(),
+    "timestamp": st.integers(0, 2) | st.none(),
+    "trade_date": st.dates(date(2025, 7, 26), date(2025, 7, 27)),
+    "lot": st.integers(0, 2) | st.integers(0, 2).map(Decimal) | st.none(),
+}
+TIMED = TRADES.with_extra({"lot": ColumnType.TIME})
+
+
+@given(st.fixed_dictionaries({}, optional=CELLS), st.fixed_dictionaries({}, optional=CELLS))
+def test_a_record_has_one_text_whichever_record_it_is_like(
+    values: dict[str, Value], other: dict[str, Value]
+) -> None:
+    alone = plain_record(values, TIMED)
+    like = plain_like(values, layout(values, TIMED), other, plain_record(other, TIMED))
+    assert list(like.items()) == list(alone.items())
+
+
 def test_an_extra_time_is_written_as_a_time() -> None:
     extended = TRADES.with_extra({"booked": ColumnType.TIME})
     assert plain_record({"booked": 0}, extended)["booked"] == instant(0)
@@ -130,20 +150,20 @@ def test_edge_15_a_derived_id_depends_on_content_and_ordinal_only(
     assert derived_id(values, ordinal) != derived_id(changed, ordinal)
 
 
-def a_break() -> Break:
+def a_break(trade_id: str = "T1") -> Break:
     return Break(
         id="a" * 32,
         reconciliation="r",
         kind=Kind.PRICE,
         severity=Severity.HIGH,
-        key={"trade_id": "T1"},
+        key={"trade_id": trade_id},
         records=(BreakRecord(Side.INTERNAL, Role.PRIMARY, {"price": "1"}),),
         differences=(Difference("price", "1", None, None),),
     )
 
 
 def test_the_content_of_a_break_says_what_and_not_when() -> None:
-    assert content(a_break()) == {
+    assert json.loads(content(a_break())) == {
         "id": "a" * 32,
         "kind": "PRICE",
         "severity": "high",
@@ -151,7 +171,11 @@ def test_the_content_of_a_break_says_what_and_not_when() -> None:
         "records": [{"side": "internal", "role": "primary", "record": {"price": "1"}}],
         "differences": [{"field": "price", "internal": "1", "external": None, "difference": None}],
     }
-    json.loads(dumps(content(a_break())))
+
+
+def test_half_of_a_character_in_a_record_is_written_as_it_is() -> None:
+    said, plain = json.loads(content(a_break("\ud83d"))), json.loads(content(a_break()))
+    assert said == {**plain, "key": {"trade_id": "\ud83d"}}
 
 
 def test_the_run_digest_wants_contents_by_id_each_once() -> None:

@@ -49,10 +49,22 @@ BTC = {"symbol": "BTC/USDT:USDT", "quantity": D("2"), "price": D("100")}
         ("AAPL", None),
         ("AAPL/", None),
         ("ES:CME", None),
+        ("BRK/B", None),
+        ("RDS/a.L", None),
+        ("PEPE/1000SATS", "1000SATS"),
+        ("BTC/usd", None),
     ],
 )
 def test_the_quote_of_a_unified_symbol(symbol: str, currency: str | None) -> None:
     assert quote_currency(symbol) == currency
+
+
+def test_a_slash_in_a_share_class_is_no_pair() -> None:
+    share = {"symbol": "BRK/B", "quantity": D(2), "cost_currency": "USD"}
+    quotes = Prices({"BRK/B/USD": Quote(D(400), NOW)})
+    assert Valuation(prices=quotes, as_of=NOW).whole(share) == usd("800")
+    trade = {"symbol": "BRK/B", "quantity": D(2), "price": D(400)}
+    assert Valuation().whole(trade) is None
 
 
 def test_a_missing_trade_is_worth_quantity_times_price_times_multiplier() -> None:

@@ -19,7 +19,7 @@ DAY = date(2026, 3, 2)
 @contextmanager
 def scanned(folder: Path, *paths: str, **settings: Any) -> Iterator[Scan]:
     """The scan of files in `folder`; temporary copies are there until the block ends."""
-    with FileSource(FileSettings("broker", paths, base=folder, **settings)) as source:
+    with FileSource(FileSettings(paths, name="broker", base=folder, **settings)) as source:
         yield source.scan(business_date=DAY)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from source_rows import DAY, cells_of, read_file, rows_of, scanned
 
+from tieout.adapters.files.proof import Digests
 from tieout.adapters.files.settings import FileSettings
 from tieout.adapters.files.source import FileSource
 from tieout.core.scan import Controls, DelimitedFiles, Dialect
@@ -77,6 +78,41 @@ def test_a_bad_header_is_refused(header: str, what: str, tmp_path: Path) -> None
     assert error.what == what
     assert error.hint
     assert "t.csv" in (error.where or "")
+
+
+@pytest.mark.parametrize("records", ["A,1,\n", "A,1,\nB,2, \n", ""])
+def test_a_header_may_end_with_a_delimiter_as_every_line_does(records: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(f"id,q,\n{records}")
+    with scanned(tmp_path, "t.csv", allow_empty=True) as scan:
+        assert scan.rows.columns == ("id", "q", "")
+        assert len(cells_of(scan)) == records.count("\n")
+
+
+@pytest.mark.parametrize("records", ["A,1,x\n", "A,1,\nB,2,x\n", "A,1\n"])
+def test_a_cell_under_no_name_is_not_left_out(records: str, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(f"id,q,\n{records}")
+    assert refused(tmp_path, "t.csv").what == "the header has no name for column 3 of 3"
+
+
+@pytest.mark.parametrize(
+    ("text", "settings"),
+    [
+        ("sep=;\nid;q\nA;1,5\n", {}),
+        ("sep=;\r\nid;q\r\nA;1,5\r\n", {}),
+        ('"sep=;"\nid;q\nA;1,5\n', {}),
+        ("\ufeffSEP=;\nid;q\nA;1,5\n", {}),
+        ("sep=;\nA;1,5\n", {"names": ("id", "q")}),
+        ("sep=,\nid;q\nA;1,5\n", {"delimiter": ";"}),
+        ("sep=;\nid;q\nA;1,5\n", {"skip_rows": 1}),
+    ],
+)
+def test_the_line_that_tells_spreadsheets_the_delimiter_is_no_header(
+    text: str, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "t.csv").write_bytes(text.encode())
+    with scanned(tmp_path, "t.csv", **settings) as scan:
+        assert scan.rows.columns == ("id", "q")
+        assert cells_of(scan) == [("A", "1,5")]
 
 
 def test_names_stand_in_for_a_header(tmp_path: Path) -> None:
@@ -209,14 +245,14 @@ def test_a_trailer_becomes_controls_and_no_record(tmp_path: Path) -> None:
     numbers = NumberStyle(",", ".")
     with scanned(tmp_path, "t.csv", trailer=TRAILER, numbers=numbers) as scan:
         assert cells_of(scan) == [("A", "1"), ("B", "2")]
-        assert scan.controls == Controls(rows=2, totals={"quantity": Decimal("1234.5")})
+        assert scan.controls == Controls(stored=2, totals={"quantity": Decimal("1234.5")})
 
 
 def test_trailers_of_several_files_add_up(tmp_path: Path) -> None:
     for name, number in (("a.csv", "5e18"), ("b.csv", "0.000000000000000001")):
         (tmp_path / name).write_text(f"id,q\nA,1\nTRL,1,{number}\n")
     with scanned(tmp_path, "*.csv", trailer=TRAILER) as scan:
-        assert scan.controls.rows == 2
+        assert scan.controls.stored == 2
         assert scan.controls.totals == {
             "quantity": Decimal("5000000000000000000.000000000000000001")
         }
@@ -238,8 +274,6 @@ def test_a_trailer_of_zero_allows_an_empty_file(tmp_path: Path) -> None:
 
 def test_a_trailer_that_contradicts_the_configuration_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("id,q\nA,1\nTRL,1,1\n")
-    error = refused(tmp_path, "t.csv", trailer=TRAILER, controls=Controls(rows=2))
-    assert error.what == "the trailer counts 1 records, the configuration expects 2"
     totals = Controls(totals={"quantity": Decimal(3)})
     error = refused(tmp_path, "t.csv", trailer=TRAILER, controls=totals)
     assert error.what == "the trailer's total of quantity is 1, the configuration expects 3"
@@ -279,6 +313,40 @@ def test_the_same_bytes_are_read_once(tmp_path: Path) -> None:
         assert scan.notes == ("b.csv has the same bytes as a.csv, and was not read twice",)
 
 
+def test_digests_that_began_before_count_unless_the_file_has_changed(tmp_path: Path) -> None:
+    for name in ("same.csv", "new.csv"):
+        (tmp_path / name).write_text(GOOD)
+    settings = FileSettings(("*.csv",), name="broker", base=tmp_path)
+    digests = Digests()
+    digests.begin(settings, DAY)
+    began = {path.name: digest.result() for (path, _), digest in digests._known.items()}
+    assert set(began) == {"same.csv", "new.csv"}
+    (tmp_path / "new.csv").write_text(GOOD + "C,3\n")
+    with FileSource(settings, digests) as source:
+        found = {each.name: each.sha256 for each in source.scan(business_date=DAY).inputs()}
+    assert len(digests._known) == 3  # the one that stayed was not hashed again
+    assert found["same.csv"] == began["same.csv"]
+    assert found["new.csv"] == hashlib.sha256((tmp_path / "new.csv").read_bytes()).hexdigest()
+
+
+def test_digests_leave_a_missing_file_to_the_scan(tmp_path: Path) -> None:
+    Digests().begin(FileSettings(("none.csv",), name="broker", base=tmp_path), DAY)
+
+
+def test_of_many_files_the_first_few_are_named(tmp_path: Path) -> None:
+    for number in range(9):
+        (tmp_path / f"same{number}.csv").write_text(GOOD)
+    with scanned(tmp_path, "same*.csv") as scan:
+        assert len(scan.inputs()) == 9
+        assert scan.notes[4].startswith("same5.csv has the same bytes")
+        assert scan.notes[5:] == ("and 3 more files like these",)
+    for number in range(9):
+        (tmp_path / f"empty{number}.csv").write_text(f"id,q{number * ' '}\n")
+    wrong = refused(tmp_path, "empty*.csv").what
+    names = ", ".join(f"empty{number}.csv" for number in range(5))
+    assert wrong == f"{names} and 4 more: a header without records"
+
+
 @pytest.mark.parametrize("how", ["append", "replace", "delete"])
 def test_a_file_that_changes_while_it_is_read_is_an_error(how: str, tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
@@ -298,7 +366,7 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(how: str, tmp_path: Pa
 def test_a_source_scans_again_for_another_date(tmp_path: Path) -> None:
     for day in (2, 3):
         (tmp_path / f"t{day}.csv").write_text(f"id,q\nD{day},1\n")
-    settings = FileSettings("broker", ("t{business_date:%-d}.csv",), base=tmp_path)
+    settings = FileSettings(("t{business_date:%-d}.csv",), name="broker", base=tmp_path)
     with FileSource(settings) as source:
         assert source.name == "broker"
         first = source.scan(business_date=DAY)

@@ -12,6 +12,7 @@ import xlsxwriter
 from source_rows import cells_of, read_file, rows_of, scanned
 
 from tieout.core.scan import Batches, TextRow
+from tieout.core.text import NumberStyle, unreadable
 from tieout.errors import SourceError
 
 
@@ -43,10 +44,21 @@ def test_numbers_are_read_as_their_shortest_decimals(tmp_path: Path) -> None:
         assert len(scan.inputs()[0].sha256) == 64
 
 
+def test_numbers_are_written_as_the_texts_beside_them(tmp_path: Path) -> None:
+    """Else 1.234 would be 1234 where points group thousands."""
+    write(tmp_path / "t.xlsx", [["id", "q"], ["A", 1.234], ["B", "1.234,5"], [3, -7]])
+    style = NumberStyle(",", ".")
+    assert read_file(tmp_path, "t.xlsx", sheet="Trades", numbers=style) == [
+        ("A", "1,234"),
+        ("B", "1.234,5"),
+        ("3", "-7"),
+    ]
+
+
 def test_times_flags_and_blanks(tmp_path: Path) -> None:
     moment = datetime(2026, 3, 2, 16, 10, 5, 175000)  # noqa: DTZ001 - XLSX has no zones
     write(tmp_path / "t.xlsx", [["t", "b", "n"], [moment, True, None]])
-    assert read_file(tmp_path, "t.xlsx", sheet=2) == [("2026-03-02T16:10:05.175000", "true", None)]
+    assert read_file(tmp_path, "t.xlsx", sheet=2) == [("2026-03-02T16:10:05.175", "true", None)]
 
 
 def test_blank_rows_are_no_records_and_rows_are_counted_as_in_the_sheet(tmp_path: Path) -> None:
@@ -64,21 +76,54 @@ def test_a_table_may_start_in_any_column(tmp_path: Path) -> None:
         page = book.add_worksheet()
         for row, values in enumerate([["id", "q"], ["A", 1]]):
             page.write_row(row + 1, 2, values)
-    error = "the header has no name for column 1, 2 of 4"
-    with pytest.raises(SourceError, match=error):
-        read_file(tmp_path, "t.xlsx")
+    assert read_file(tmp_path, "t.xlsx") == [("A", "1")]
     names = ("", "", "id", "q")
     with scanned(tmp_path, "t.xlsx", names=names, skip_rows=2) as scan:
         assert cells_of(scan) == [(None, None, "A", "1")]
+
+
+def test_a_column_without_a_name_holds_nothing(tmp_path: Path) -> None:
+    write(tmp_path / "t.xlsx", [[None, "id", "q"], [None, "A", 1], ["note", "B", 2]])
+    with pytest.raises(SourceError, match="the header has no name for column 1 of 3"):
+        read_file(tmp_path, "t.xlsx", sheet="Trades")
 
 
 def test_a_formula_error_is_not_a_blank(tmp_path: Path) -> None:
     """The reader gives both as blank; an error in a fee must not become "no fee"."""
     write(tmp_path / "t.xlsx", [["id", "fee", "q"], ["A", "#DIV/0!", 1], ["B", None, "#N/A"]])
     assert read_file(tmp_path, "t.xlsx", sheet="Trades") == [
-        ("A", "#DIV/0!", "1"),
-        ("B", None, "#N/A"),
+        ("A", unreadable("B2 is the error #DIV/0!"), "1"),
+        ("B", None, unreadable("C3 is the error #N/A")),
     ]
+
+
+def test_a_formula_that_was_not_calculated_is_not_a_blank(tmp_path: Path) -> None:
+    """As libraries write workbooks; what a formula gave, also an empty text, is a value."""
+    with xlsxwriter.Workbook(tmp_path / "t.xlsx") as book:
+        page = book.add_worksheet()
+        page.write_row(0, 0, ["id", "fee", "q"])
+        for row, (id_, value) in enumerate([("A", ""), ("B", 5), ("C", " ")], start=1):
+            page.write(row, 0, id_)
+            page.write_formula(row, 1, "=2+3", None, value)
+            page.write(row, 2, 1)
+        page.write_formula(4, 1, "=2+3", None, "")
+    why = "is a formula that was not calculated: open the workbook, save it and try again"
+    assert read_file(tmp_path, "t.xlsx") == [
+        ("A", unreadable(f"B2 {why}"), "1"),
+        ("B", "5", "1"),
+        ("C", " ", "1"),
+        (None, unreadable(f"B5 {why}"), None),
+    ]
+
+
+def test_a_cell_that_is_no_text_harms_only_who_reads_it(tmp_path: Path) -> None:
+    with xlsxwriter.Workbook(tmp_path / "t.xlsx") as book:
+        page = book.add_worksheet()
+        page.write_row(0, 0, ["id", "hours"])
+        page.write(1, 0, "A")
+        page.write_number(1, 1, 1.5, book.add_format({"num_format": "[h]:mm:ss"}))
+    unread = unreadable("it is a timedelta, which is no text, number or time")
+    assert read_file(tmp_path, "t.xlsx") == [("A", unread)]
 
 
 def test_cells_beyond_the_header_are_a_bad_row(tmp_path: Path) -> None:

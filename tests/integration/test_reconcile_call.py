@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 import tieout
 from tieout import wiring
 from tieout.config import load
-from tieout.errors import SourceError
+from tieout.errors import SourceError, UsageError
 
+Sides = tuple[Any, Any]
 AS_OF = datetime(2026, 3, 2, 22, tzinfo=UTC)
 POSITION = {"symbol": "AAPL", "quantity": "10", "as_of": "2026-03-02T16:00:00Z"}
 ORDERS = [
@@ -23,20 +25,60 @@ ORDERS = [
 ]
 
 
+EMPTY = pl.DataFrame(schema={"symbol": pl.String, "quantity": pl.String, "as_of": pl.String})
+
+
+@pytest.mark.parametrize("sides", [([], [POSITION]), ([POSITION], []), (EMPTY, EMPTY), ([], [])])
+def test_a_frame_without_rows_is_an_error_like_a_file_without_records(sides: Sides) -> None:
+    with pytest.raises(SourceError, match="the frame has no rows") as caught:
+        tieout.reconcile(*sides, "records: positions", as_of=AS_OF)
+    assert "allow_empty" in str(caught.value)
+
+
 @pytest.mark.parametrize("internal", [True, False])
-def test_an_empty_list_is_a_side_without_records(internal: bool) -> None:
+def test_an_empty_list_is_a_side_without_records_where_it_may_be(internal: bool) -> None:
     sides = ([], [POSITION]) if internal else ([POSITION], [])
-    report = tieout.reconcile(*sides, "records: positions", as_of=AS_OF)
+    report = tieout.reconcile(*sides, "records: positions", as_of=AS_OF, allow_empty=True)
     (found,) = report.breaks
     assert found.content["kind"] == ("MISSING_INTERNAL" if internal else "MISSING_EXTERNAL")
 
 
-def test_two_empty_lists_agree() -> None:
-    assert tieout.reconcile([], [], "records: orders", as_of=AS_OF).clean
+def test_two_empty_lists_agree_where_they_may_be_empty() -> None:
+    assert tieout.reconcile([], [], "records: orders", as_of=AS_OF, allow_empty=True).clean
+
+
+def test_the_rules_say_which_side_may_be_empty() -> None:
+    rules = "{records: positions, internal: {allow_empty: true}}"
+    report = tieout.reconcile([], [POSITION], rules, as_of=AS_OF)
+    assert [each.content["kind"] for each in report.breaks] == ["MISSING_INTERNAL"]
+    with pytest.raises(SourceError, match="the frame has no rows"):
+        tieout.reconcile([POSITION], [], rules, as_of=AS_OF)
+
+
+@pytest.mark.parametrize("as_of", ["2026-03-02T22:00:00Z", "2026-03-02T17:00:00-05:00"])
+def test_as_of_may_be_a_text_with_a_zone(as_of: str) -> None:
+    report = tieout.reconcile([POSITION], [POSITION], "records: positions", as_of=as_of)
+    assert report.run.as_of == AS_OF
+
+
+@pytest.mark.parametrize(
+    ("as_of", "what"),
+    [
+        ("2026-03-02T22:00:00", "has no time zone"),
+        (AS_OF.replace(tzinfo=None), "has no time zone"),
+        ("yesterday", "is no time"),
+        (date(2026, 3, 2), "is no time"),
+        (1_772_488_800, "is no time"),
+    ],
+)
+def test_an_as_of_that_is_no_instant_is_a_mistake_of_the_caller(as_of: Any, what: str) -> None:
+    with pytest.raises(UsageError, match=what):
+        tieout.reconcile([POSITION], [POSITION], "records: positions", as_of=as_of)
 
 
 def test_an_empty_list_has_the_columns_that_are_mapped() -> None:
-    rules = "{records: orders, internal: {columns: {order_id: Id}, only: {kind: [limit]}}}"
+    columns = "{columns: {order_id: Id}, only: {kind: [limit]}, allow_empty: true}"
+    rules = f"{{records: orders, internal: {columns}}}"
     report = tieout.reconcile([], ORDERS[:1], rules, as_of=AS_OF)
     assert [each.content["kind"] for each in report.breaks] == ["MISSING_INTERNAL"]
 

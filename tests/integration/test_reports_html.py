@@ -298,7 +298,10 @@ def test_duplicates_and_candidates_are_shown_with_what_they_contest(show: Any) -
 def test_a_clean_run_says_what_it_rests_on(show: Any) -> None:
     opened = show(report())
     text = opened.page.inner_text("main")
-    assert "Clean: 2,004 of 2,004 matched, both sides complete to 2026-03-02 20:59:59.9Z" in text
+    assert (
+        "Clean: 2,004 of 2,004 matched, both sides complete for 2026-03-02,"
+        " latest record at 2026-03-02 20:59:59.9Z" in text
+    )
     assert opened.page.locator("table.breaks").count() == 0
 
 
@@ -344,6 +347,64 @@ def test_with_too_many_breaks_the_worst_are_shown_and_all_are_beside_it(
     assert (tmp_path / "report.breaks.csv").read_text().count("\n") == 51
     assert (tmp_path / "report.quarantine.csv").read_text().count("\n") == 6
     assert "50" in opened.page.inner_text(".chart .total")
+
+
+def test_the_file_beside_it_is_replaced_only_where_a_report_wrote_it(
+    show: Any, tmp_path: Path
+) -> None:
+    path, beside = tmp_path / "report.html", tmp_path / "report.breaks.csv"
+    rows = [break_row(f"T-{n}") for n in range(5)]
+    beside.write_text("mine")
+    for few in (False, True):
+        if few:
+            HtmlReport().write(report(rows), str(path))  # a report, but not of that file
+        before = path.read_bytes() if few else None
+        with pytest.raises(UsageError, match="there already") as caught:
+            HtmlReport(breaks=2).write(report(rows), str(path))
+        assert str(beside) in str(caught.value)
+        assert beside.read_text() == "mine"
+        assert (path.read_bytes() if path.exists() else None) == before
+    beside.unlink()
+    for number in (5, 4):
+        HtmlReport(breaks=2).write(report(rows[:number]), str(path))
+        assert beside.read_text().count("\n") == number + 1
+
+
+@pytest.mark.parametrize("char", "\u200e\u200f\u202a\u202e\u2066\u2069")
+def test_controls_of_the_writing_direction_are_shown(show: Any, char: str) -> None:
+    name = f"T{char}1"
+    record = trade(name, symbol="A" + char)
+    row = break_row(name, kind="MISSING_EXTERNAL", records=[part("internal", record)],
+                    reconciliation=name)  # fmt: skip
+    data = report([row], runs=[run_row([row], reconciliation=name, reasons=(name,))],
+                  quarantine=[unreadable(raw=name)], filters={name: name})  # fmt: skip
+    opened = show(data)
+    opened.page.click(".open")
+    shown = f"T\\x{ord(char):02x}1"
+    assert opened.page.inner_text("tr.detail").count(shown) >= 2
+    assert opened.page.inner_text("body").count(shown) >= 8
+    assert char not in opened.page.content()
+    opened.page.fill("#f-text", shown)
+    opened.shows([shown])
+
+
+@pytest.mark.parametrize("width", [1101, 1300, 1560])
+def test_no_chart_is_wider_than_its_panel(show: Any, width: int) -> None:
+    rows = [
+        break_row(f"T-{n}", kind=kind, severity=severity, age=timedelta(days=n), value=None)
+        for n, (kind, severity) in enumerate(
+            (kind, severity)
+            for kind in ("MISSING_INTERNAL", "MISSING_EXTERNAL", "QUANTITY")
+            for severity in ("critical", "high", "medium", "low", "info")
+            for _ in range(250)
+        )
+    ]
+    opened = show(report(rows), viewport={"width": width, "height": 900})
+    panels = opened.page.locator(".panel").all()
+    assert len(panels) == 2
+    for panel in panels:
+        assert panel.evaluate("each => each.scrollWidth - each.clientWidth") <= 0
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_a_long_table_grows_as_it_is_scrolled_and_filters_see_all_of_it(show: Any) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from integration.world import World, cli
+from integration.world import World, cli, command, environment
 
 from tieout import cli as program
 
@@ -158,6 +160,28 @@ def test_json_has_one_object_a_reconciliation_and_null_for_a_failed_side(
     assert runs["failed"]["internal"]["rows"] == 3
     assert runs["failed"]["digest"] is None
     assert runs["incomplete"]["external"]["complete"] is False
+
+
+@pytest.mark.parametrize("more", [(), ("--format", "json"), ("-q",), ("-q", "--format", "json")])
+def test_why_a_run_failed_or_is_incomplete_is_said_on_stderr(
+    work: Path, capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
+) -> None:
+    assert code("run", "tieout.yaml", "failed", "incomplete", *AS_OF, *more) == 2
+    data, said = capsys.readouterr()
+    first, *others = said.splitlines()
+    assert first.startswith("error: failed: there is no file '")
+    assert others[0].startswith("  --> ")
+    assert others[-1].startswith("error: incomplete is incomplete: ")
+    assert "there is no file" not in data
+
+
+def test_runs_show_says_why_a_side_is_incomplete(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run,) = objects(capsys, "incomplete")
+    assert code("runs", "show", run["run_id"], "--config", "tieout.yaml", "--format", "json") == 0
+    reasons = json.loads(capsys.readouterr().out)["reasons"]
+    assert "short: 2 records were read, but 99 are expected" in reasons
 
 
 def test_a_failed_run_says_that_its_breaks_are_still_open(
@@ -338,25 +362,88 @@ def test_in_a_process_of_its_own_data_is_on_stdout_and_the_rest_on_stderr(work: 
     done = cli(work, "run", "tieout.yaml", "bad", "--format", "json", "--breaks", "b.csv", code=1)
     assert done.json[0]["reconciliation"] == "bad"
     assert "wrote the open breaks to b.csv" in done.err
-    done = cli(work, "run", "tieout.yaml", "--quiet", code=2)
+    done = cli(work, "run", "tieout.yaml", "bad", "good", "--quiet", code=1)
     assert done.err == ""
+
+
+def as_parquet(work: Path) -> None:
+    """The files of both sides, and the configuration, with Parquet in place of CSV."""
+    for name in ("book", "broker"):
+        with (work / f"{name}.csv").open(encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+        pq.write_table(pa.Table.from_pylist(rows), work / f"{name}.parquet")
+    (work / "tieout.yaml").write_text(CONFIG.replace(".csv", ".parquet"))
+
+
+def test_a_run_imports_only_what_it_needs(work: Path) -> None:
+    """Of Parquet into a new SQLite store: each of these would add to the start of every run."""
+    as_parquet(work)
+    done = python(
+        work,
+        "import sys\n"
+        "from tieout.cli import main\n"
+        "try:\n    main(['run', 'tieout.yaml', 'bad', '--format', 'json'])\n"
+        "finally:\n    print(*sys.modules, file=sys.stderr)",
+    )
+    assert json.loads(done.stdout)[0]["status"] == "breaks"
+    loaded = set(done.stderr.split())
+    assert {"duckdb", "sqlalchemy", "tieout.adapters.files.parquet"} <= loaded
+    others = "alembic jinja2 pandas polars psycopg python_calamine rich xlsxwriter xml zstandard"
+    assert not loaded & set(others.split())
+    assert not [name for name in loaded if name.startswith(("tieout.core.infer", "tieout.testing"))]
+    files = {f"tieout.adapters.files.{name}" for name in ("json_rows", "plain_text", "xlsx")}
+    rest = {"tieout.config.explain", "tieout.adapters.frames", "tieout.adapters.reports"}
+    assert not loaded & (files | rest)
+
+
+@pytest.mark.parametrize("names", [["bad"], ["failed"], ["nonsense"]])
+def test_a_process_ends_as_the_command_does(work: Path, names: list[str]) -> None:
+    """It ends at once, without the interpreter's own clearing up: nothing of it may be missed."""
+    code = "import atexit, sys, tieout.cli\natexit.register(print, 'last')\n"
+    run = ["run", "tieout.yaml", *names, "--format", "json", "--quiet", *AS_OF]
+    whole = python(work, f"{code}tieout.cli.main({run!r})")
+    ended = python(work, f"{code}sys.argv[1:] = {run!r}\ntieout.cli.main()")
+    assert whole.returncode == ended.returncode == (1 if names == ["bad"] else 2)
+    assert ended.stdout.endswith("last\n")
+    assert len(ended.stdout.splitlines()) == len(whole.stdout.splitlines())
+    assert ended.stderr == whole.stderr
+
+
+def test_a_full_disk_below_stdout_is_a_failure(work: Path) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = python(
+            work,
+            "import sys, tieout.cli\n"
+            "sys.argv[1:] = ['run', 'tieout.yaml', 'good', '-q']\n"
+            "tieout.cli.main()",
+            stdout=full,
+        )
+    assert done.returncode == 2
+    assert "No space left" in done.stderr
+
+
+def python(
+    work: Path, code: str, stdout: int | IO[str] = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
+    """A process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=work,
+        env=environment(),
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet", "frame"])
 def test_stderr_is_empty_when_quiet_also_when_the_interpreter_ends(work: Path, form: str) -> None:
     """With every extra imported: DuckDB counts its objects when it is unloaded."""
-    import subprocess
-    import sys
-
-    from integration.world import environment
-
     if form == "parquet":
-        for name in ("book", "broker"):
-            with (work / f"{name}.csv").open(encoding="utf-8") as stream:
-                rows = list(csv.DictReader(stream))
-            pq.write_table(pa.Table.from_pylist(rows), work / f"{name}.parquet")
-        config = work / "tieout.yaml"
-        config.write_text(CONFIG.replace(".csv", ".parquet"))
+        as_parquet(work)
     run = (
         "from tieout.cli import main; main(['run', 'tieout.yaml', 'bad', '--quiet'])"
         if form != "frame"
@@ -367,25 +454,13 @@ def test_stderr_is_empty_when_quiet_also_when_the_interpreter_ends(work: Path, f
         " 'compare': {'price': {'relative': '1%'}}}\n"
         "tieout.reconcile(table, polars.from_pandas(table), rules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", f"import numpy, pandas, polars, psycopg, holidays\n{run}"],
-        cwd=work,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = python(work, f"import numpy, pandas, polars, psycopg, holidays\n{run}")
     assert done.returncode == (0 if form == "frame" else 1)
     assert done.stderr == ""
 
 
 def test_what_narwhals_keeps_of_duckdb_is_released_before_the_end(tmp_path: Path) -> None:
     """The trap itself; without the hook this prints a report of leaked instances."""
-    import subprocess
-    import sys
-
-    from integration.world import environment
-
     script = (
         "import sys, numpy, duckdb, narwhals\n"
         "if len(sys.argv) > 1: import tieout.adapters.engines.duckdb\n"
@@ -408,10 +483,6 @@ def test_what_narwhals_keeps_of_duckdb_is_released_before_the_end(tmp_path: Path
 
 def test_environment_variables_do_not_leak_into_the_answer(work: Path) -> None:
     """Another time zone and locale of the machine: the same digest."""
-    import subprocess
-
-    from integration.world import command, environment
-
     digests = set()
     for more in ({"TZ": "UTC"}, {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "COLUMNS": "20"}):
         done = subprocess.run(
@@ -427,10 +498,6 @@ def test_environment_variables_do_not_leak_into_the_answer(work: Path) -> None:
 
 
 def test_no_temporary_files_are_left_behind(work: Path, tmp_path_factory: Any) -> None:
-    import subprocess
-
-    from integration.world import command, environment
-
     temporary = tmp_path_factory.mktemp("tmp")
     subprocess.run(
         command("run", "tieout.yaml", "--quiet", *AS_OF),
@@ -440,3 +507,19 @@ def test_no_temporary_files_are_left_behind(work: Path, tmp_path_factory: Any) -
         check=False,
     )
     assert list(temporary.iterdir()) == []
+
+
+def test_a_resolved_break_says_when_it_cleared_and_stops_ageing(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code("run", "tieout.yaml", "bad", *AS_OF) == 1
+    (work / "broker.csv").write_text(INTERNAL)
+    assert code("run", "tieout.yaml", "bad", "--as-of", "2026-03-02T19:00:00Z") == 0
+    capsys.readouterr()
+    assert code("breaks", "list", "--state", "resolved", "--format", "json") == 0
+    resolved = json.loads(capsys.readouterr().out)
+    assert [each["age_seconds"] for each in resolved] == [3600, 3600]
+    assert code("breaks", "show", resolved[0]["id"]) == 0
+    shown = capsys.readouterr().out
+    assert "cleared         2026-03-02T19:00:00Z, after 1h" in shown
+    assert "opened          2026-03-02T18:00:00Z\n" in shown

@@ -92,6 +92,30 @@ def test_a_trailer_is_checked_and_is_no_record(world: World) -> None:
     assert world.run().row.status == "failed"  # it was cut before its trailer
 
 
+def test_what_is_skipped_is_not_among_the_expected_rows(world: World) -> None:
+    """As it is not in the totals. A trailer counts what is in its file."""
+    both = "kind, trade_id\n TRD, T1\n FEE, T2\n TRD, T3"
+    one = "kind, trade_id\n TRD, T1\n TRD, T3"
+    world.external = "only: {kind: [TRD]}, expect: {rows: 2, totals: {quantity: '2'}}"
+    assert world.run(one, both).counts == "2 matched"
+    world.external = "only: {kind: [TRD]}, expect: {rows: 3}"
+    assert "2 records were read (1 more are skipped), but 3 are expected" in world.run().reasons
+    path = world.folder / "broker.csv"
+    whole = path.read_text(encoding="utf-8")
+    world.external = r"only: {kind: [TRD]}, expect: {rows: 2}, trailer: 'TRL,(?P<rows>\d+)'"
+    path.write_text(whole + "TRL,3\n", encoding="utf-8")
+    assert world.run().counts == "2 matched"
+    path.write_text(whole + "TRL,2\n", encoding="utf-8")
+    assert "3 records were read, but the trailer counts 2" in world.run().reasons
+
+
+def test_unreadable_records_are_among_the_expected_rows(world: World) -> None:
+    world.external = "expect: {rows: 2}"
+    world.rules += ", max_quarantined: 60%"
+    ran = world.run(TWO, "trade_id, quantity\n T1, 2\n T2, x")
+    assert "expected" not in ran.reasons
+
+
 def test_no_records_at_all_are_valid_only_where_somebody_said_so(world: World) -> None:
     none = "trade_id"
     ran = world.run(TWO, none)

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from integration.world import D2, World, cells, write_csv
+from integration.world import D1, D2, D3, World, cells, write_csv
 from sqlalchemy import create_engine, text
 
 
@@ -187,6 +187,53 @@ def test_a_pnl_break_stays_while_nothing_shows_that_it_is_gone(world: World) -> 
     ran = world.run("trade_id", "trade_id", day="2026-03-04")
     assert (ran.shown, ran.counts) == ([], "1 matched 1 cleared")
     assert world.events(first.id) == ["opened", "cleared"]
+
+
+@pytest.mark.parametrize("row", [None, ["T1", "", "0"], ["T1", "10", ""]])
+@pytest.mark.parametrize("day", [D1, D2])
+@pytest.mark.parametrize("again", [True, False])
+def test_a_pnl_break_stays_where_its_check_cannot_be_made_any_more(
+    world: World, row: list[str] | None, day: str, again: bool
+) -> None:
+    """Also where the trades come again and agree. T2 has no row either, and broke nothing."""
+    world.internal = world.external = "allow_empty: true"
+    world.more = PNL
+    world.rules += ", checks: [{pnl: as-given, source: pnl}]"
+    header, other = ["trade_id", "pnl_impact", "commission"], ["T9", "1", "0"]
+    write_csv(world.folder / "pnl.csv", [header, ["T1", "5", "0"], other])
+    table = "trade_id\n T1\n T2"
+    first = world.run(table, table).of("T1")
+    write_csv(world.folder / "pnl.csv", [header, *([row] if row else []), other])
+    now = table if again or day == D1 else "trade_id"
+    ran = world.run(now, now, day=day)
+    assert ran.shown == ["PNL T1"]
+    assert ran.row.breaks.carried == 1
+    assert ran.row.counts.matched == (1 if now == table else 0)
+    write_csv(world.folder / "pnl.csv", [header, ["T1", "10", "0"], other])
+    ran = world.run("trade_id", "trade_id", day=D3)
+    assert ran.shown == []
+    assert world.events(first.id) == ["opened", "cleared"]
+
+
+def test_a_pnl_break_clears_with_its_trade(world: World) -> None:
+    """The day is sent again without it: nothing is left to check."""
+    world.more = PNL
+    world.rules += ", checks: [{pnl: as-given, source: pnl}]"
+    header = ["trade_id", "pnl_impact"]
+    write_csv(world.folder / "pnl.csv", [header, ["T1", "5"], ["T2", "10"]])
+    world.run("trade_id\n T1\n T2", "trade_id\n T1\n T2")
+    write_csv(world.folder / "pnl.csv", [header, ["T2", "10"]])
+    ran = world.run("trade_id\n T2", "trade_id\n T2")
+    assert (ran.shown, ran.counts) == ([], "1 matched 1 cleared")
+
+
+def test_a_quantity_break_clears_without_a_row_for_its_check(world: World) -> None:
+    world.more = PNL
+    world.rules += ", checks: [{pnl: as-given, source: pnl}]"
+    write_csv(world.folder / "pnl.csv", [["trade_id", "pnl_impact"], ["T9", "5"]])
+    assert world.run("trade_id\n T1", "trade_id, quantity\n T1, 2").shown == ["QUANTITY T1"]
+    ran = world.run("trade_id\n T1", "trade_id\n T1")
+    assert (ran.shown, ran.counts) == ([], "1 matched 1 cleared")
 
 
 # Other record types

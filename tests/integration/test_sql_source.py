@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from source_rows import DAY, cells_of, rows_of
 
 from tieout.adapters.sql.source import SqlSettings, SqlSource
-from tieout.core.scan import BadRow, Batches, Controls, Scan, TextRow
+from tieout.core.scan import Batches, Controls, Scan, TextRow
+from tieout.core.text import unreadable
 from tieout.errors import MissingExtra, SourceError, SourceMissing
 
 
@@ -71,6 +72,16 @@ def test_binary_floats_are_refused_by_name_with_the_remedy(sqlite_url: str) -> N
     assert read(sqlite_url, query, used=frozenset({"id"})) == [("A", "1.005"), ("B", "2")]
 
 
+def test_whole_floats_are_ids_where_text_is_read(sqlite_url: str) -> None:
+    """As they are from Parquet and frames; any other float is no certain id."""
+    query = "SELECT CAST(7 AS REAL) AS id, 1.5 AS ref, id AS name FROM trades ORDER BY name"
+    unread = unreadable("it is the binary float 1.5, which is no certain text")
+    texts = frozenset({"id", "ref", "name"})
+    assert read(sqlite_url, query, texts=texts) == [("7", unread, "A"), ("7", unread, "B")]
+    with pytest.raises(SourceError, match="column 'id' holds binary floats"):
+        read(sqlite_url, query, texts=frozenset({"ref", "name"}))
+
+
 def test_shortest_floats_are_announced(sqlite_url: str) -> None:
     with source(sqlite_url, "SELECT 1", floats="shortest") as opened:
         assert "shortest decimals" in opened.scan(business_date=DAY).notes[0]
@@ -126,13 +137,10 @@ def test_a_bad_query_says_what_the_database_says(sqlite_url: str) -> None:
         read(sqlite_url, "SELECT 1 FROM trades")
 
 
-def test_bytes_are_a_bad_row_where_they_are_read(sqlite_url: str) -> None:
+def test_bytes_are_unreadable_where_they_are_read(sqlite_url: str) -> None:
     query = "SELECT id, x'00ff' AS b FROM trades ORDER BY id"
-    assert read(sqlite_url, query) == ["it is a bytes, which is no text, number or time"] * 2
-    assert read(sqlite_url, query, used=frozenset({"id"})) == [
-        ("A", r"b'\x00\xff'"),
-        ("B", r"b'\x00\xff'"),
-    ]
+    unread = unreadable("it is a bytes, which is no text, number or time")
+    assert read(sqlite_url, query) == [("A", unread), ("B", unread)]
 
 
 def test_the_rows_are_hashed(sqlite_url: str) -> None:
@@ -241,7 +249,8 @@ def test_postgres_floats_and_bytes_are_refused(book: str) -> None:
     assert read(book, "SELECT p FROM trades ORDER BY id", floats="shortest") == [("0.1",), (None,)]
     with source(book, "SELECT raw FROM trades ORDER BY id") as opened:
         rows = rows_of(opened.scan(business_date=DAY))
-    assert isinstance(rows[0], BadRow)
+    unread = unreadable("it is a bytes, which is no text, number or time")
+    assert rows[0] == TextRow((unread,), "query", 1)
 
 
 def test_postgres_binds_the_business_date_and_reads_tables(book: str) -> None:

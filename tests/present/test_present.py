@@ -75,6 +75,13 @@ def test_age_is_whole_seconds_since_it_was_opened_and_not_first_seen() -> None:
     assert break_object(row, as_of=AS_OF)["age_seconds"] == 2 * 86_400
 
 
+def test_the_age_of_a_break_ends_when_it_cleared() -> None:
+    cleared = AS_OF - timedelta(hours=3)
+    row = replace(break_row(), opened_at=AS_OF - timedelta(hours=4), cleared_at=cleared)
+    assert break_object(row, as_of=AS_OF)["age_seconds"] == 3_600
+    assert set(break_object(row, as_of=AS_OF)) == set(break_object(break_row(), as_of=AS_OF))
+
+
 def test_a_run_object_has_exactly_the_documented_keys() -> None:
     rows = [break_row("T-1"), break_row("T-2", severity="critical", kind="SIDE")]
     assert run_object(run_row(rows, external=coverage("c", 3, watermark=None))) == {

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from reference.matching import (
@@ -18,6 +18,7 @@ from reference.matching import (
     identity_text,
     key_of,
     match_records,
+    newer_than_all,
     side_records,
 )
 from reference.reading import Read, clock, outside, read, totals
@@ -63,14 +64,17 @@ def prepare(task: MatchTask, side_task: SideTask, source: Read) -> PreparedSide:
         Record(values, identity, row)
         for (row, values), identity in zip(source.rows, identities(source.bound, rows), strict=True)
     ]
-    known = {identity_text(record.identity, type_) for record in new}
+    known: dict[str, list[Record]] = {}
+    for record in new:
+        known.setdefault(identity_text(record.identity, type_), []).append(record)
     carried = [
         item
         for item in side_task.carried
-        if identity_text(item.record.identity, type_) not in known
+        for again in (known.get(identity_text(item.record.identity, type_), []),)
+        if not again or (not item.unreadable and newer_than_all(item.record, again))
     ]
     records = new + [
-        replace(item.record, row=None, carried_from=item.since)
+        Record(item.record.values, item.record.identity, carried_from=item.since)
         for item in carried
         if not item.unreadable
     ]
@@ -129,6 +133,6 @@ def look_up(task: MatchTask, check: CheckTask):
             return candidate
         (record,) = records.values()
         checked: Mapping[int, Record] = {**candidate.checked, check.index: record}
-        return replace(candidate, checked=checked)
+        return Pair(candidate.internal, candidate.external, candidate.step, checked)
 
     return with_row

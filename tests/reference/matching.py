@@ -61,8 +61,11 @@ class SideRecords:
 
 
 def key_of(values: Mapping[str, Value], columns: Iterable[str]) -> Key | None:
-    key = tuple(values.get(name) for name in columns)
-    return None if None in key else key
+    names = list(columns)
+    nulls = [name for name in names if values.get(name) is None]
+    if any(name not in ("account", "venue", "wallet", "leg") for name in nulls):
+        return None
+    return tuple(values.get(name) for name in names)
 
 
 def identity_text(identity: Mapping[str, Value], type_: RecordType) -> str:
@@ -145,6 +148,17 @@ def newest(same: list[Item]) -> list[Item]:
                 if number is not None and number == highest
             ]
     return same
+
+
+def newer_than_all(carried: Record, again: list[Record]) -> bool:
+    """A carried record that its source's newer input has only in older versions."""
+    for column in ("version", "sequence"):
+        numbers = {record.values.get(column) for record in (carried, *again)}
+        if len(numbers) > 1:
+            own = carried.values.get(column)
+            rest = [record.values.get(column) for record in again]
+            return None not in numbers and all(own > other for other in rest)
+    return False
 
 
 def equal(items: list[Item]) -> bool:
@@ -238,7 +252,9 @@ def block(
             if hit is not None:
                 joined[hit].append(item)
             elif key is not None and any(
-                key_of(values, step.on) == key for values in unreadable[item.side.other]
+                key_of(values, step.on) == key
+                for values in unreadable[item.side.other]
+                if all(name in values for name in step.on)
             ):
                 blocked.append(Single(item.side, item.record, partner_quarantined=True))
             else:

@@ -15,8 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tieout.core.model import Quarantined, Value
-from tieout.core.money import add, multiply
-from tieout.core.read import BoundReading, Physical, Reading, raw_text
+from tieout.core.money import add, multiply, plain
+from tieout.core.physical import Physical
+from tieout.core.read import BoundReading, Reading, raw_text
 from tieout.core.scan import (
     BadRow,
     Batches,
@@ -135,27 +136,33 @@ def table_rows(
 
 def texts(column: pa.ChunkedArray, physical: Physical) -> list[str | None]:
     if physical in (Physical.NAIVE_TIME, Physical.UTC_TIME):
-        end = "Z" if physical is Physical.UTC_TIME else ""
+        end = "+00:00" if physical is Physical.UTC_TIME else ""
         unit = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}[column.type.unit]
         counts = column.cast(pa.int64()).to_pylist()
         return [None if count is None else time_text(count * unit) + end for count in counts]
     if physical is Physical.FLOAT and not pa.types.is_float64(column.type):
-        return column.cast(pa.string()).to_pylist()  # the shortest of its own width
+        shortest = column.cast(pa.string()).to_pylist()  # of its own width
+        return [None if text is None else value_text(float(text)) for text in shortest]
     return [None if value is None else value_text(value) for value in column.to_pylist()]
 
 
 def value_text(value: Any) -> str:
+    """One text for equal values: 1, 1.0 and 1.00 are `1`."""
     if isinstance(value, Decimal):
-        return format(value, "f")
+        return plain(value)
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
     return repr(value) if isinstance(value, float) else str(value)
 
 
 def time_text(nanoseconds: int) -> str:
     seconds, rest = divmod(nanoseconds, 10**9)
     moment = datetime(1970, 1, 1) + timedelta(seconds=seconds)  # noqa: DTZ001 - the zone is text
-    return f"{moment.isoformat()}.{rest:09d}"
+    return f"{moment.isoformat()}.{rest:09d}".rstrip("0").rstrip(".")
 
 
 # What is known of a side

@@ -73,7 +73,13 @@ def dump(url: str, *, runs: bool) -> Dump:
                     (
                         tuple(row)
                         for row in connection.execute(
-                            select(*(c for c in table.c if runs or c.name not in ("run", "seq")))
+                            select(
+                                *(
+                                    c
+                                    for c in table.c
+                                    if runs or c.name not in ("run", "opener", "seq")
+                                )
+                            )
                         )
                     ),
                     key=repr,

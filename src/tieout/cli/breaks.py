@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 from tieout.cli.arguments import one_of, opened
 from tieout.cli.console import Cell, age, count, out, paint, plain_text, table
 from tieout.cli.status import OPEN
-from tieout.cli.summary import SHORT, badness, break_line, subject, what_differs, worst_first
+from tieout.cli.summary import SHORT, break_line, subject, what_differs
 from tieout.core.model import Kind, Severity
 from tieout.core.rows import BreakFilter, BreakRow, HistoryRow
 from tieout.core.schema import RECORD_TYPES
@@ -39,11 +40,12 @@ def list_breaks(
     shape = one_of(shape, ("table", "json", "ndjson", "csv"), "--format")
     now = datetime.now(UTC)
     with opened(store, config) as view:
-        rows = view.breaks(where)
         if shape == "table":
-            _table(rows, _PAGE if limit is None else limit, now)
+            total = sum(each.number for each in view.tally(where))
+            shown = _PAGE if limit is None else limit or total
+            _table(view.breaks(replace(where, worst=shown)), total, now)
         else:
-            _write(_worst(rows, limit) if limit else rows, shape, now)
+            _write(view.breaks(replace(where, worst=limit or None)), shape, now)
 
 
 def show_break(id_: str, *, config: Path | None, store: str | None, shape: str) -> None:
@@ -84,25 +86,13 @@ def wanted(
     )
 
 
-def _worst(rows: Iterable[BreakRow], limit: int) -> list[BreakRow]:
-    return worst_first(rows, limit) if limit else sorted(rows, key=badness)
-
-
-def _table(rows: Iterator[BreakRow], limit: int, now: datetime) -> None:
-    total = 0
-
-    def counted() -> Iterator[BreakRow]:
-        nonlocal total
-        for row in rows:
-            total += 1
-            yield row
-
-    shown = _worst(counted(), limit)
+def _table(rows: Iterable[BreakRow], total: int, now: datetime) -> None:
+    """The worst of `total` breaks."""
     if not total:
         out("no breaks")
         return
     lines = []
-    for row in shown:
+    for row in rows:
         value = value_object(row)
         lines.append(
             [
@@ -131,8 +121,8 @@ def _table(rows: Iterator[BreakRow], limit: int, now: datetime) -> None:
     for line in table(header, lines, right="......rr"):
         if not out(line):
             return
-    if total > len(shown):
-        out(f"the worst {len(shown):,} of {count(total, 'break')}; all: --limit 0")
+    if total > len(lines):
+        out(f"the worst {len(lines):,} of {count(total, 'break')}; all: --limit 0")
 
 
 def _write(rows: Iterable[BreakRow], shape: str, now: datetime) -> None:
@@ -233,13 +223,20 @@ def _heading(row: BreakRow, now: datetime) -> list[str]:
         ("cause", str(row.cause)),
         ("value", worth),
         ("first seen", utc(row.first_seen)),
-        ("opened", f"{utc(row.opened_at)}, {age(age_seconds(row, now))} ago"),
+        *_life(row, now),
         ("run", row.run_id),
     ]
     title = f"{content['severity'].upper()} {content['kind']}  {subject(content)}"
     return [paint(plain_text(title), "bold")] + [
         f"{name:<16}{plain_text(text)}" for name, text in facts
     ]
+
+
+def _life(row: BreakRow, now: datetime) -> list[tuple[str, str]]:
+    opened, lasted = utc(row.opened_at), age(age_seconds(row, now))
+    if row.cleared_at is None:
+        return [("opened", f"{opened}, {lasted} ago")]
+    return [("opened", opened), ("cleared", f"{utc(row.cleared_at)}, after {lasted}")]
 
 
 def _sides(row: BreakRow) -> list[str]:

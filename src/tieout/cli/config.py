@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tieout.cli.console import Options, count, out, plain_text, warn
-from tieout.config import explain, load
+from tieout.config import load
+from tieout.config.explain import explain
 
 
 def check(config: Path, options: Options) -> None:

@@ -7,7 +7,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TextIO, TypeAlias
 
@@ -22,7 +22,7 @@ _COLOURS: Final = {
     "dim": "2",
     "bold": "1",
 }
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,8 @@ def note(text: str, options: Options) -> None:
 
 def say_error(text: str) -> None:
     """An error on stderr, also when quiet."""
-    end_output()
+    with suppress(OSError):  # which may be the error
+        end_output()
     label = paint("error:", "red", "bold", stream=sys.stderr)
     sys.stderr.write(_writable(f"{label} {_lines(text)}", sys.stderr) + "\n")
 
@@ -87,11 +88,14 @@ def warn(text: str, options: Options) -> None:
 
 
 def end_output() -> None:
-    """Write what is still buffered."""
+    """Write what is still buffered. Raises OSError where it cannot be, and drops it."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         _discard()
+    except OSError:
+        _discard()
+        raise
 
 
 def _lines(text: str) -> str:

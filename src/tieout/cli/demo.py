@@ -12,8 +12,9 @@ from tieout import wiring
 from tieout.cli.arguments import leading_to, opened
 from tieout.cli.console import Options, count, note, out, paint, progress
 from tieout.cli.report import report_data, write_report
-from tieout.cli.summary import SHORT, badness, break_line, run_lines
+from tieout.cli.summary import SHORT, break_line, run_lines, say_why
 from tieout.config import load
+from tieout.core.rows import badness
 from tieout.errors import UsageError
 from tieout.service.runs import RunOutcome
 from tieout.testing.example import Truth, write_example
@@ -72,12 +73,13 @@ def _run(directory: Path, truth: Truth, options: Options, title: str) -> Sequenc
             out()
             for line in run_lines(outcome, top=0, where=where):
                 out(line)
+            say_why(outcome.row)
     return outcomes
 
 
 def _worst(outcomes: Sequence[RunOutcome], directory: Path) -> None:
     """The worst breaks of all reconciliations together."""
-    rows = chain.from_iterable(each.breaks() for each in outcomes)
+    rows = chain.from_iterable(each.breaks(worst=TOP) for each in outcomes)
     worst = heapq.nsmallest(TOP, rows, key=badness)
     total = sum(each.row.breaks.open for each in outcomes)
     out(paint(f"\nthe worst {len(worst)} of {count(total, 'open break')}", "bold"))

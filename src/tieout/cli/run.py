@@ -15,7 +15,7 @@ from typing import Any
 from tieout import wiring
 from tieout.cli.arguments import day, instant, leading_to, one_of
 from tieout.cli.console import Options, count, note, out, progress, warn
-from tieout.cli.summary import run_lines
+from tieout.cli.summary import run_lines, say_why
 from tieout.config import Settings, load
 from tieout.core.rows import BreakRow, RunRow
 from tieout.errors import UsageError
@@ -72,6 +72,7 @@ def run(arguments: RunArguments, options: Options) -> int:
     for each in settings.warnings:
         warn(each.message, options)
     url = arguments.store or settings.store.resolve()
+    digests = wiring.hash_ahead(settings, names, arguments.business_date)
     with closing(wiring.open_store(url, dry_run=arguments.dry_run)) as store:
         with progress(options) as say:
             outcomes = wiring.run(
@@ -83,6 +84,7 @@ def run(arguments: RunArguments, options: Options) -> int:
                 restate=arguments.restate,
                 dry_run=arguments.dry_run,
                 progress=say,
+                digests=digests,
             )
         _show(outcomes, arguments)
         if arguments.breaks is not None:
@@ -136,12 +138,15 @@ def _show(outcomes: Sequence[RunOutcome], arguments: RunArguments) -> None:
     if arguments.shape == "json":
         rows = [run_object(each.row) for each in outcomes]
         out(json.dumps(rows, indent=2, ensure_ascii=False))
+        for outcome in outcomes:
+            say_why(outcome.row)
         return
 
     where = leading_to(arguments.config, arguments.store)
     for number, outcome in enumerate(outcomes):
         for line in ([""] if number else []) + run_lines(outcome, where=where):
             out(line)
+        say_why(outcome.row)
     if len(outcomes) > 1:
         breaks = sum(each.row.breaks.open for each in outcomes)
         out(f"\n{count(len(outcomes), 'reconciliation')}, {count(breaks, 'open break')}")

@@ -16,7 +16,7 @@ from tieout.core.rows import RunRow
 from tieout.core.scan import Coverage, InputFile
 from tieout.errors import UsageError
 from tieout.ports import Store
-from tieout.present import match_rate, one_line, quarantine_object, run_object, utc
+from tieout.present import match_rate, one_line, quarantine_object, reasons, run_object, utc
 
 _PAGE = 50
 
@@ -60,7 +60,7 @@ def show_run(id_: str, *, config: Path | None, store: str | None, shape: str) ->
         data = run_object(row) | {
             "started_at": row.started_at.isoformat().replace("+00:00", "Z"),
             "rules_digest": row.rules_digest,
-            "reasons": list(row.reasons),
+            "reasons": reasons(row),
             "inputs": [_input(each) for each in _inputs(row)],
             "quarantine": [quarantine_object(each) for each in quarantine],
         }

@@ -11,6 +11,7 @@ from typing import Any
 
 from tieout.cli.arguments import one_of, opened
 from tieout.cli.console import age, out, table
+from tieout.core.model import Severity
 from tieout.core.rows import BreakFilter, RunRow
 from tieout.ports import Store
 from tieout.present import SEVERITIES, in_order, run_object, utc
@@ -55,11 +56,11 @@ def standing(store: Store) -> list[Standing]:
     found: dict[str, Standing] = {}
     for row in store.runs():
         found.setdefault(row.reconciliation, Standing(row))
-    for brk in store.breaks(BreakFilter(states=OPEN)):
-        own = found.get(brk.reconciliation)
+    for each in store.tally(BreakFilter(states=OPEN)):
+        own = found.get(each.reconciliation)
         if own is not None:
-            own.open[brk.content["severity"]] += 1
-            own.oldest = min(own.oldest or brk.opened_at, brk.opened_at)
+            own.open[Severity(each.severity).label] += each.number
+            own.oldest = min(own.oldest or each.oldest, each.oldest)
     return [found[name] for name in sorted(found)]
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import heapq
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from tieout.cli.console import age, can_write, count, paint, plain_text
+from tieout.cli.console import age, can_write, count, paint, plain_text, say_error
 from tieout.core.canonical import moment
 from tieout.core.model import PlainRecord, Severity
 from tieout.core.money import plain
 from tieout.core.rows import BreakRow, QuarantineRow, RunRow
 from tieout.core.scan import Coverage
-from tieout.present import age_seconds, in_order, primary, utc
+from tieout.present import age_seconds, in_order, primary, reasons, utc
 from tieout.service.runs import RunOutcome
 
 TOP = 5
@@ -41,10 +40,17 @@ def run_lines(outcome: RunOutcome, *, top: int = TOP, where: str = "") -> list[s
     status = str(row.status)
     name, said = plain_text(row.reconciliation), paint(status, _STATUS.get(status, "dim"))
     lines = [f"{paint(name, 'bold')}  {row.business_date}  {said}"]
-    lines += [_fetch(row), *_reasons(row)]
+    lines.append(_fetch(row))
     if status != "failed":
         lines += [_match(row), _breaks(row), *_top(outcome, top, where)]
     return lines + _quarantine(outcome, where)
+
+
+def say_why(row: RunRow) -> None:
+    """Say as errors why a run failed or is incomplete."""
+    incomplete = " is incomplete" if str(row.status) == "incomplete" else ""
+    for reason in reasons(row):
+        say_error(f"{row.reconciliation}{incomplete}: {reason}")
 
 
 def _mark(good: bool) -> str:
@@ -70,14 +76,6 @@ def _side(name: str, coverage: Coverage | None) -> str:
     if coverage.watermark is not None:
         text += f" (to {utc(moment(coverage.watermark).replace(microsecond=0))})"
     return text
-
-
-def _reasons(row: RunRow) -> list[str]:
-    sides = [each for each in (row.internal, row.external) if each is not None]
-    said = [*row.reasons, *(f"{each.source}: {why}" for each in sides for why in each.reasons)]
-    return [
-        "  " + plain_text(line) for reason in dict.fromkeys(said) for line in reason.split("\n")
-    ]
 
 
 def _match(row: RunRow) -> str:
@@ -122,7 +120,7 @@ def _top(outcome: RunOutcome, top: int, where: str) -> list[str]:
     row = outcome.row
     if not row.breaks.open or not top:
         return []
-    worst = worst_first(outcome.breaks(), top)
+    worst = list(outcome.breaks(worst=top))
     lines = ["  " + break_line(each, row.as_of) for each in worst]
     rest = row.breaks.open - len(worst)
     if rest > 0:
@@ -130,18 +128,6 @@ def _top(outcome: RunOutcome, top: int, where: str) -> list[str]:
     if worst:
         lines.append(f"  next: tieout breaks show {worst[0].id[:SHORT]}{where}")
     return lines
-
-
-def worst_first(rows: Iterable[BreakRow], limit: int) -> list[BreakRow]:
-    """The `limit` worst: by severity, then by value at risk, then by id."""
-    return heapq.nsmallest(limit, rows, key=badness)
-
-
-def badness(row: BreakRow) -> tuple[int, bool, Any, str]:
-    """Sorts the worst first. An unknown value stands behind every known one."""
-    value = row.value_amount
-    severity = -int(Severity.of(row.content["severity"]))
-    return severity, value is None, 0 if value is None else value.copy_negate(), row.id
 
 
 def break_line(row: BreakRow, as_of: datetime) -> str:

@@ -1,15 +1,13 @@
 """YAML, a text or a dict, and the environment -> frozen settings, checked whole.
 
-`load` reads a file, `parse` what the Python API is given, `explain` says in words what a
+`load` reads a file, `parse` what the Python API is given, `explain.explain` says in words what a
 configuration means, `writer.write` writes one. Every problem is found at once, each with its line.
 """
 
-from tieout.config.explain import Explanation, explain
 from tieout.config.loader import load, parse
 from tieout.config.secret import Reference
 from tieout.config.settings import (
     Expectations,
-    FileOptions,
     FrameOptions,
     MappingSettings,
     QueryOptions,
@@ -17,10 +15,10 @@ from tieout.config.settings import (
     Settings,
     SourceSettings,
 )
+from tieout.core.scan import FileOptions
 
 __all__ = [
     "Expectations",
-    "Explanation",
     "FileOptions",
     "FrameOptions",
     "MappingSettings",
@@ -29,7 +27,6 @@ __all__ = [
     "Reference",
     "Settings",
     "SourceSettings",
-    "explain",
     "load",
     "parse",
 ]

@@ -8,7 +8,6 @@ from typing import Final
 
 from tieout.config import words
 from tieout.config.settings import (
-    FileOptions,
     MappingSettings,
     QueryOptions,
     ReconciliationSettings,
@@ -17,6 +16,7 @@ from tieout.config.settings import (
 )
 from tieout.core.money import plain
 from tieout.core.rules import Rules
+from tieout.core.scan import FileOptions
 from tieout.core.schema import RECORD_TYPES, RecordType
 from tieout.core.text import NumberStyle
 

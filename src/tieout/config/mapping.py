@@ -11,8 +11,8 @@ from tieout.config.keys import REQUIRED, Key, Table, keyed, list_of, map_of, map
 from tieout.config.scalars import character, choice, member, text
 from tieout.config.settings import MappingSettings
 from tieout.config.tree import Fault, Node
-from tieout.core.read import SignColumn
 from tieout.core.schema import ColumnType
+from tieout.core.sign import SignColumn
 from tieout.core.text import EPOCH_UNITS, NumberStyle
 
 

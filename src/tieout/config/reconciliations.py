@@ -35,7 +35,9 @@ CHECK: Final[Table] = {
         member("PnL check", PnlCheck),
         "as-given",
         "`as-given`: |price x quantity - commission - pnl_impact| is below the tolerance;"
-        " `cash`: |-sign x price x quantity x multiplier - commission - pnl_impact| is at most it.",
+        " `cash`: |-sign x price x quantity x multiplier - commission - pnl_impact| is at most it."
+        " The commission is the row's, else the trade's `fee`, and zero where neither is a column;"
+        " where one is and both are empty, the check is not made.",
         REQUIRED,
     ),
     "source": Key(text, "pnl", "The source of the PnL rows; its `records` are pnl.", REQUIRED),

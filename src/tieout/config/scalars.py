@@ -76,16 +76,21 @@ def whole(node: Node, findings: Findings) -> int:
 
 
 def number(node: Node, findings: Findings) -> Decimal:
-    """An exact number, as it was written."""
+    """An exact number, as it was written, that a record could hold."""
+    found = total(node, findings)
+    if not fits(found):
+        raise Fault(node, f"{node.value} is beyond 18 decimals or a magnitude of 5e19")
+    return found
+
+
+def total(node: Node, findings: Findings) -> Decimal:
+    """An exact number, as it was written. A sum may be larger than any amount in it."""
     value = text(node, findings).strip()
     if _PERCENT.fullmatch(value):
         raise Fault(node, f"a plain number belongs here, not the share {value!r}")
     if not _NUMBER.fullmatch(value):
         raise Fault(node, f"a number belongs here, not {node.shape}", 'e.g. `"0.005"`')
-    found = exact(value)
-    if not fits(found):
-        raise Fault(node, f"{value} is beyond 18 decimals or a magnitude of 5e19")
-    return found
+    return exact(value)
 
 
 def amount(node: Node, findings: Findings) -> Decimal:

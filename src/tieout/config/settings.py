@@ -10,42 +10,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 from tieout.config.secret import Reference
-from tieout.core.read import Reading, SignColumn
+from tieout.core.read import Reading
 from tieout.core.rules import BusinessDeadline, Calendar, Rules
-from tieout.core.scan import Controls
+from tieout.core.scan import Controls, FileOptions
 from tieout.core.schema import RECORD_TYPES, ColumnType, RecordType
+from tieout.core.sign import SignColumn
 from tieout.core.text import NumberStyle
 from tieout.errors import Problem
-
-
-@dataclass(frozen=True, slots=True)
-class FileOptions:
-    """Where a file source's records are, and how its files are written.
-
-    Attributes:
-        paths: absolute paths or patterns; `{business_date:%Y%m%d}` stands for the run's date.
-        format, compression, encoding, delimiter: `auto` is found out.
-        quote, escape: one character each.
-        names: columns of a file without a header.
-        skip_rows: lines before the header. `comment`: lines that start with it are no records.
-        trailer: a pattern that the last line must match; its named groups are control totals.
-        sheet: of xlsx: its name, or its number from 1; None: the first.
-        record_path: keys to the list of records in json.
-    """
-
-    paths: tuple[str, ...]
-    format: str = "auto"
-    compression: str = "auto"
-    encoding: str = "auto"
-    delimiter: str = "auto"
-    quote: str = '"'
-    escape: str = '"'
-    names: tuple[str, ...] = ()
-    skip_rows: int = 0
-    comment: str = ""
-    trailer: str = ""
-    sheet: str | int | None = None
-    record_path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,15 +28,14 @@ from tieout.config.scalars import (
     choice,
     clock_time,
     duration,
-    number,
     text,
     time_zone,
+    total,
     whole,
 )
 from tieout.config.secret import url
 from tieout.config.settings import (
     Expectations,
-    FileOptions,
     FrameOptions,
     Options,
     QueryOptions,
@@ -44,11 +43,10 @@ from tieout.config.settings import (
 )
 from tieout.config.tree import Fault, Node, Reported
 from tieout.core.rules import Calendar
+from tieout.core.scan import COMPRESSIONS, FORMATS, FileOptions
 from tieout.core.schema import RECORD_TYPES
 from tieout.core.text import Unreadable, parse_time, zone
 
-FORMATS: Final = ("auto", "csv", "tsv", "parquet", "json", "ndjson", "xlsx")
-COMPRESSIONS: Final = ("auto", "none", "gzip", "zstd")
 LATER: Final = ("venue", "book", "freqtrade", "kafka")
 """Source types that are planned and not there yet."""
 
@@ -119,9 +117,9 @@ def _covers(node: Node, findings: Findings) -> str | dict[str, Any]:
 
 
 EXPECT: Final[Table] = {
-    "rows": Key(whole, "2000", "How many records there must be."),
+    "rows": Key(whole, "2000", "How many records there must be, those that are skipped left out."),
     "totals": Key(
-        map_of(number),
+        map_of(total),
         '{quantity: "1234.5"}',
         "Control totals: the sum of a column, or `notional` (the sum of price x quantity).",
         {},

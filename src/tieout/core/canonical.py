@@ -31,13 +31,14 @@ ID_LENGTH: Final = 32
 
 def instant(nanoseconds: int) -> str:
     """`2025-07-26T10:01:22.900000000Z` for UTC nanoseconds since 1970."""
-    seconds, rest = divmod(nanoseconds, _NS)
-    return f"{_second(seconds)}.{rest:09d}Z"
+    minutes, rest = divmod(nanoseconds, 60 * _NS)
+    seconds, fraction = divmod(rest, _NS)
+    return f"{_minute(minutes)}{seconds:02d}.{fraction:09d}Z"
 
 
-@lru_cache(maxsize=4096)  # both sides of a pair, and trades of one second, share it
-def _second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
+@lru_cache(maxsize=4096)  # a day has 1440
+def _minute(minutes: int) -> str:
+    return datetime.fromtimestamp(minutes * 60, UTC).isoformat()[:17]
 
 
 def nanoseconds(moment: datetime) -> int:
@@ -58,11 +59,9 @@ def plain_value(value: Value, type_: ColumnType) -> str | None:
     """The canonical text of one cell."""
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, Decimal):
-        return plain(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    return instant(value) if type_ is ColumnType.TIME else str(value)
+    if isinstance(value, int):
+        return instant(value) if type_ is ColumnType.TIME else str(value)
+    return plain(value) if isinstance(value, Decimal) else value.isoformat()
 
 
 Layout: TypeAlias = tuple[tuple[str, ColumnType], ...]
@@ -84,30 +83,64 @@ def plain_record(
         order: the layout of exactly these columns, where a caller has many such records.
     """
     return {
-        name: value if (value := values[name]).__class__ is str else plain_value(value, column)
+        name: value
+        if (value := values[name]).__class__ is str
+        else plain(value)
+        if value.__class__ is Decimal
+        else plain_value(value, column)
         for name, column in (layout(values, type_) if order is None else order)
     }
+
+
+def plain_like(
+    values: Mapping[str, Value],
+    order: Layout,
+    other: Mapping[str, Value],
+    written: PlainRecord,
+) -> dict[str, str | None]:
+    """`plain_record` of a record much like `other`, whose text is `written`.
+
+    A cell that both have is not written twice: comparing two is far cheaper than writing one.
+    """
+    text: dict[str, str | None] = {}
+    for name, column in order:
+        value = values[name]
+        if value.__class__ is str:
+            text[name] = value
+        elif value == (known := other.get(name)) and value.__class__ is known.__class__:
+            text[name] = written.get(name)
+        else:
+            text[name] = plain_value(value, column)
+    return text
 
 
 _FAST: Final = msgspec.json.Encoder(order="sorted")
 _ANY_TEXT: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def _encoded(value: Any) -> bytes:
+    try:
+        return _FAST.encode(value)
+    except UnicodeEncodeError:  # a lone surrogate, which only the slower encoder passes through
+        return _ANY_TEXT.encode(msgspec.to_builtins(value)).encode("utf-8", "surrogatepass")
+
+
 def dumps(value: Any) -> str:
-    """Canonical JSON of texts, integers, booleans, null, lists and dicts with text keys.
+    """Canonical JSON of texts, integers, booleans, null, lists, dicts with text keys and structs.
 
     Sorted keys, no spaces, UTF-8 text as it is.
     """
-    try:
-        return _FAST.encode(value).decode()
-    except UnicodeEncodeError:  # a lone surrogate, which only the slower encoder passes through
-        return _ANY_TEXT.encode(value)
+    return _encoded(value).decode("utf-8", "surrogatepass")
 
 
 def digest(*parts: str) -> str:
     """SHA-256 in hex over length-prefixed parts, so that no two lists of parts collide."""
+    return hashlib.sha256(_framed(*parts)).hexdigest()
+
+
+def _framed(*parts: str) -> bytes:
     encoded = [part.encode("utf-8", "surrogatepass") for part in parts]
-    return hashlib.sha256(b"".join(b"%d:%b" % (len(each), each) for each in encoded)).hexdigest()
+    return b"".join([b"%d:%b" % (len(each), each) for each in encoded])
 
 
 def break_id(
@@ -119,8 +152,17 @@ def break_id(
     go by other columns. A DUPLICATE lives beside the break of the record that it repeats, so it
     has an id of its own.
     """
-    space = f"{'duplicate' if duplicate else 'break'}:{side.value}"
-    return digest("tieout", space, reconciliation, dumps(dict(anchor)))[:ID_LENGTH]
+    space, encoded = _id_space(reconciliation, side, duplicate), _encoded(anchor)
+    framed = b"%b%d:%b" % (space, len(encoded), encoded)
+    return hashlib.sha256(framed).hexdigest()[:ID_LENGTH]
+
+
+@lru_cache(maxsize=256)
+def _id_space(reconciliation: str, side: Side, duplicate: bool) -> bytes:
+    """What many ids have in common: each is the `digest` of this and one more part."""
+    return _framed(
+        "tieout", f"{'duplicate' if duplicate else 'break'}:{side.value}", reconciliation
+    )
 
 
 def derived_id(values: PlainRecord, ordinal: int) -> str:
@@ -129,27 +171,21 @@ def derived_id(values: PlainRecord, ordinal: int) -> str:
     return f"derived-{digest('id', dumps(content), str(ordinal))[:20]}"
 
 
-def content(brk: Break) -> dict[str, Any]:
-    """What a break says, without when and by which run it was seen."""
-    return {
-        "id": brk.id,
-        "kind": brk.kind.value,
-        "severity": brk.severity.label,
-        "key": dict(brk.key),
-        "records": [
-            {"side": part.side.value, "role": part.role.value, "record": dict(part.record)}
-            for part in brk.records
-        ],
-        "differences": [
-            {
-                "field": each.field,
-                "internal": each.internal,
-                "external": each.external,
-                "difference": each.difference,
-            }
-            for each in brk.differences
-        ],
-    }
+def content(brk: Break) -> str:
+    """What a break says, without when and by which run it was seen, as canonical JSON.
+
+    Its records and differences are written as objects of their fields.
+    """
+    return dumps(
+        {
+            "id": brk.id,
+            "kind": brk.kind,
+            "severity": brk.severity.label,
+            "key": brk.key,
+            "records": brk.records,
+            "differences": brk.differences,
+        }
+    )
 
 
 class RunDigest:

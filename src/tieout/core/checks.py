@@ -18,7 +18,7 @@ ZERO: Final = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class FailedCheck:
-    """A check that fails: what the PnL should be, and the row that states another.
+    """A check, made: what the PnL should be, and the row that states it, or another.
 
     Attributes:
         index: of the check in `Rules.checks`.
@@ -48,18 +48,30 @@ def failed_checks(
     """The checks that a pair fails, in their order.
 
     A check is not made, and nothing fails, without a row, without a PnL in the row, and where
-    its formula lacks something: `cash` needs a side, and a contract that is not inverse.
+    its formula lacks something: `cash` needs a side, and a contract that is not inverse; and a
+    commission that others have must be there.
     """
     failed = []
     for index, check in enumerate(checks):
-        row = pair.checked.get(index)
-        stated = row.values.get("pnl_impact") if row is not None else None
-        if row is None or not isinstance(stated, Decimal):
-            continue
-        expected = _expected(check, pair.internal.values, row.values, valuation)
-        if expected is not None and _breaks(check, expected, stated):
-            failed.append(FailedCheck(index, expected, stated, row))
+        made = _made(index, check, pair, valuation)
+        if made is not None and _breaks(check, made.expected, made.stated):
+            failed.append(made)
     return tuple(failed)
+
+
+def is_unchecked(pair: Pair, checks: Sequence[Check], valuation: Valuation) -> bool:
+    """Whether one of the checks cannot be made for a pair, so that it shows nothing."""
+    return any(_made(index, check, pair, valuation) is None for index, check in enumerate(checks))
+
+
+def _made(index: int, check: Check, pair: Pair, valuation: Valuation) -> FailedCheck | None:
+    """What a check holds against each other; None where it cannot be made."""
+    row = pair.checked.get(index)
+    stated = row.values.get("pnl_impact") if row is not None else None
+    if row is None or not isinstance(stated, Decimal):
+        return None
+    expected = _expected(check, pair.internal.values, row.values, valuation)
+    return None if expected is None else FailedCheck(index, expected, stated, row)
 
 
 def _breaks(check: Check, expected: Decimal, stated: Decimal) -> bool:
@@ -75,10 +87,9 @@ def _expected(
     price, quantity = trade.get("price"), trade.get("quantity")
     if not isinstance(price, Decimal) or not isinstance(quantity, Decimal):
         return None
-    commission = row.get("commission")
-    if commission is None:
-        commission = trade.get("fee")
-    cost = commission if isinstance(commission, Decimal) else ZERO
+    cost = _cost(trade, row)
+    if cost is None:
+        return None
     notional = multiply(price, quantity)
     if check.pnl is PnlCheck.AS_GIVEN:
         return subtract(notional, cost)
@@ -88,3 +99,14 @@ def _expected(
         return None
     cash = multiply(notional, instrument.multiplier)
     return subtract(cash.copy_negate() if side == "buy" else cash, cost)
+
+
+def _cost(trade: Mapping[str, Value], row: Mapping[str, Value]) -> Decimal | None:
+    """The row's commission, else the trade's fee; zero where neither is a column at all.
+
+    None where a column is there and says nothing of this record: unknown is not zero.
+    """
+    for stated in (row.get("commission"), trade.get("fee")):
+        if isinstance(stated, Decimal):
+            return stated
+    return None if "commission" in row or "fee" in trade else ZERO

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from tieout.core.canonical import plain_value
-from tieout.core.model import Difference, Kind, Pair, Value
+from tieout.core.model import Difference, Kind, Pair, PlainRecord, Value
 from tieout.core.money import beyond_share, distance, multiply, plain, subtract
 from tieout.core.rules import Measure, Tolerance
 from tieout.core.schema import Column, ColumnType
@@ -151,18 +150,13 @@ def _cancelled_yet_filled(one: Mapping[str, Value], other: Mapping[str, Value]) 
     return isinstance(seen, Decimal) and seen > (known if isinstance(known, Decimal) else ZERO)
 
 
-def difference(column: Compared, pair: Pair) -> Difference:
-    """A field that breaks, as it is shown."""
-    internal = pair.internal.values.get(column.name)
-    external = pair.external.values.get(column.name)
+def difference(column: Compared, pair: Pair, ours: PlainRecord, theirs: PlainRecord) -> Difference:
+    """A field that breaks, as it is shown. `ours` and `theirs`: both records as text."""
+    name = column.name
+    internal, external = pair.internal.values.get(name), pair.external.values.get(name)
     gap: str | None = None
     if isinstance(internal, Decimal) and isinstance(external, Decimal):
         gap = plain(subtract(internal, external))
     elif isinstance(internal, int) and isinstance(external, int):
         gap = plain(multiply(Decimal(internal - external), NANO))
-    return Difference(
-        column.name,
-        plain_value(internal, column.type),
-        plain_value(external, column.type),
-        gap,
-    )
+    return Difference(name, ours.get(name), theirs.get(name), gap)

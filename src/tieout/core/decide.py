@@ -42,7 +42,15 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from tieout.core.calendars import deadline_moment, moment_of
-from tieout.core.canonical import Layout, break_id, dumps, layout, moment, plain_record
+from tieout.core.canonical import (
+    Layout,
+    break_id,
+    dumps,
+    layout,
+    moment,
+    plain_like,
+    plain_record,
+)
 from tieout.core.checks import FailedCheck, failed_checks
 from tieout.core.compare import Compared, difference, finding, kind_of, tolerance_text, within
 from tieout.core.match.plan import Plan
@@ -144,13 +152,29 @@ class Bench:
     def _layouts(self) -> dict[tuple[str, ...], Layout]:
         return {}
 
-    def plain(self, values: Mapping[str, Value]) -> PlainRecord:
-        """A record of either side as canonical text. Few sets of columns occur, many times."""
+    def _layout(self, values: Mapping[str, Value]) -> Layout:
+        """The layout of a record of either side. Few sets of columns occur, many times."""
         columns = tuple(values)
         order = self._layouts.get(columns)
         if order is None:
             order = self._layouts[columns] = layout(columns, self.records)
-        return plain_record(values, self.records, order)
+        return order
+
+    def plain(self, record: Record, *others: Record) -> list[PlainRecord]:
+        """Records of either side as canonical text. `others` are much like `record`."""
+        values = record.values
+        texts: list[PlainRecord] = [plain_record(values, self.records, self._layout(values))]
+        for other in others:
+            own = other.values
+            known = own is values  # copies may share their values
+            texts.append(
+                texts[0] if known else plain_like(own, self._layout(own), values, texts[0])
+            )
+        return texts
+
+    def key(self, record: Record) -> PlainRecord:
+        """A record's identity as canonical text."""
+        return plain_record(record.identity, self.records, self._layout(record.identity))
 
     def tolerance(self, column: Compared, symbol: str | None) -> Tolerance:
         if self.rules.overrides:
@@ -176,13 +200,14 @@ def _decide_pair(pair: Pair, bench: Bench) -> Outcome:
     used: list[tuple[str, str]] = []
     symbol: str | None = internal.get("symbol") or external.get("symbol")  # type: ignore[assignment]
     for column in bench.compared:
-        left, right = internal.get(column.name), external.get(column.name)
+        name = column.name
+        left, right = internal.get(name), external.get(name)
         if left == right:
             continue
         tolerance = bench.tolerance(column, symbol)
         tick = bench.valuation.tick(symbol) if tolerance.measure is Measure.TICKS else None
         if within(tolerance, left, right, tick):
-            used.append((column.name, tolerance_text(tolerance, tick)))
+            used.append((name, tolerance_text(tolerance, tick)))
         else:
             breaking.append(column)
     failed = failed_checks(pair, bench.rules.checks, bench.valuation) if pair.checked else ()
@@ -206,9 +231,9 @@ def _decide_single(single: Single, bench: Bench) -> Outcome:
         return Expected(side, record)
     kind = Kind.MISSING_EXTERNAL if side is Side.INTERNAL else Kind.MISSING_INTERNAL
     missing = Finding(kind, value=bench.valuation.whole(record.values), subject=bench.records.name)
-    return _break(
-        bench, [missing], [(side, Role.PRIMARY, record)], doubt=lacking.keyless_quarantined
-    )
+    (written,) = bench.plain(record)
+    shown = BreakRecord(side, Role.PRIMARY, written)
+    return _break(bench, [missing], [(shown, record)], doubt=lacking.keyless_quarantined)
 
 
 def _is_flat(record: Record, records: RecordType) -> bool:
@@ -233,7 +258,15 @@ def past_deadline(record: Record, bench: Bench) -> bool:
 
 
 def _decide_group(group: Group, bench: Bench) -> Break:
-    return _break(bench, [Finding(group.kind)], list(group.records))
+    written = bench.plain(*[record for _, _, record in group.records])
+    records = [
+        (BreakRecord(side, role, text), record)
+        for (side, role, record), text in zip(group.records, written, strict=True)
+    ]
+    records.sort(key=lambda part: _place(part[0]))
+    if len({_place(part) for part, _ in records}) < len(records):
+        records.sort(key=lambda part: _order(part[0]))
+    return _break(bench, [Finding(group.kind)], records)
 
 
 # Breaks
@@ -245,14 +278,15 @@ def _pair_break(
     trade, valuation = pair.internal.values, bench.valuation
     findings = [finding(column, pair, bench.records.name, valuation) for column in breaking]
     findings += [check.finding(trade, valuation) for check in failed]
-    differences = [difference(column, pair) for column in breaking]
+    ours, theirs = bench.plain(pair.internal, pair.external)
+    differences = [difference(column, pair, ours, theirs) for column in breaking]
     differences += [check.difference() for check in failed]
     return _break(
         bench,
         findings,
         [
-            (Side.INTERNAL, Role.PRIMARY, pair.internal),
-            (Side.EXTERNAL, Role.PRIMARY, pair.external),
+            (BreakRecord(Side.INTERNAL, Role.PRIMARY, ours), pair.internal),
+            (BreakRecord(Side.EXTERNAL, Role.PRIMARY, theirs), pair.external),
         ],
         differences=differences,
         partner=pair.external,
@@ -266,7 +300,7 @@ def _pair_break(
 def _break(
     bench: Bench,
     findings: Sequence[Finding],
-    parts: Sequence[tuple[Side, Role, Record]],
+    records: Sequence[tuple[BreakRecord, Record]],
     *,
     differences: Sequence[Difference] = (),
     partner: Record | None = None,
@@ -276,27 +310,22 @@ def _break(
     """Put a break together.
 
     Args:
-        parts: its records. `partner`: the one that the anchor is paired with.
+        records: sorted, the anchor first. `partner`: the one that the anchor is paired with.
         members: rows of checks, as text.
     """
-    records = [
-        (BreakRecord(side, role, bench.plain(record.values)), record)
-        for side, role, record in parts
-    ]
-    if partner is None and len(records) > 1:
-        records.sort(key=lambda part: _order(part[0]))
     shown = [part for part, _ in records]
     if members:
-        distinct = {dumps(dict(member)): member for member in members}
+        distinct = {dumps(member): member for member in members}
         shown += [BreakRecord(Side.INTERNAL, Role.MEMBER, row) for row in distinct.values()]
         shown.sort(key=_order)
-    kind = min([each.kind for each in findings], key=_RANK.__getitem__)
+    if len(findings) > 1:
+        findings = sorted(findings, key=lambda each: _RANK[each.kind])
+    kind = findings[0].kind
     anchor, anchor_record = records[0]
-    key = bench.plain(anchor_record.identity)
+    key = bench.key(anchor_record)
     duplicate = kind is Kind.DUPLICATE
-    id_ = break_id(bench.rules.name, key, anchor.side, duplicate=duplicate)
     return Break(
-        id=id_,
+        id=break_id(bench.rules.name, key, anchor.side, duplicate=duplicate),
         reconciliation=bench.rules.name,
         kind=kind,
         severity=grade(
@@ -310,20 +339,26 @@ def _break(
         differences=tuple(differences),
         doubt=doubt,
         value=_value_at_risk(findings, bench),
-        alias=_alias(partner, bench) if partner is not None else None,
-        held=tuple((part.side, record) for part, record in records)
-        if bench.records.event and not duplicate
-        else (),
+        alias=_alias(partner, key, bench) if partner is not None else None,
+        held=tuple(records) if bench.records.event and not duplicate else (),
     )
 
 
+def _place(part: BreakRecord) -> tuple[int, int]:
+    return _SIDE_RANK[part.side], _ROLE_RANK[part.role]
+
+
 def _order(part: BreakRecord) -> tuple[int, int, str]:
-    return _SIDE_RANK[part.side], _ROLE_RANK[part.role], dumps(dict(part.record))
+    return *_place(part), dumps(part.record)
 
 
-def _alias(partner: Record, bench: Bench) -> str:
-    """The id that a pair's break had while its internal record was missing."""
-    return break_id(bench.rules.name, bench.plain(partner.identity), Side.EXTERNAL)
+def _alias(partner: Record, key: PlainRecord, bench: Bench) -> str:
+    """The id that a pair's break had while its internal record was missing.
+
+    `key`: the internal record's identity. Where that is all of texts, it may be the partner's.
+    """
+    own = key if key == partner.identity else bench.key(partner)
+    return break_id(bench.rules.name, own, Side.EXTERNAL)
 
 
 def _value_at_risk(findings: Sequence[Finding], bench: Bench) -> Money | None:
@@ -331,13 +366,16 @@ def _value_at_risk(findings: Sequence[Finding], bench: Bench) -> Money | None:
 
     Without a reporting currency amounts in different currencies cannot be compared: it is the
     largest of those in the currency of the first finding, by kind, of which the value is known.
+
+    Args:
+        findings: sorted by kind.
     """
-    ranked = findings if len(findings) == 1 else sorted(findings, key=lambda each: _RANK[each.kind])
-    converted = [
-        bench.valuation.convert(each.value, bench.rules.reporting_currency) for each in ranked
-    ]
+    convert, currency = bench.valuation.convert, bench.rules.reporting_currency
+    if len(findings) == 1:
+        return convert(findings[0].value, currency)
+    converted = [convert(each.value, currency) for each in findings]
     values = [value for value in converted if value is not None]
-    if len(values) < 2:
-        return values[0] if values else None
+    if not values:
+        return None
     comparable = [value for value in values if value.currency == values[0].currency]
     return max(comparable, key=lambda value: value.amount)

@@ -34,7 +34,7 @@ class Found(NamedTuple):
 
 def found_of(brk: Break, *, snapshot: bool) -> Found:
     """`brk` with its content written down."""
-    text = dumps(content(brk))
+    text = content(brk)
     return Found(
         id=brk.id,
         alias=brk.alias,
@@ -55,7 +55,7 @@ def binding(brk: Break, *, snapshot: bool) -> str:
     For snapshots (field, difference): both sides may move by the same amount; of a one-sided
     snapshot the record without its time. Else the content.
     """
-    return _bound(brk, "" if snapshot else dumps(content(brk)), snapshot)
+    return _bound(brk, "" if snapshot else content(brk), snapshot)
 
 
 def _bound(brk: Break, text: str, snapshot: bool) -> str:
@@ -67,7 +67,7 @@ def _bound(brk: Break, text: str, snapshot: bool) -> str:
             {name: cell for name, cell in part.record.items() if name not in SNAPSHOT_TIMES}
             for part in brk.records
         ]
-        return digest(dumps([brk.kind.value, dict(brk.key), records]))
+        return digest(dumps([brk.kind, brk.key, records]))
     bound = [
         [
             each.field,
@@ -75,4 +75,4 @@ def _bound(brk: Break, text: str, snapshot: bool) -> str:
         ]
         for each in brk.differences
     ]
-    return digest(dumps([brk.kind.value, bound]))
+    return digest(dumps([brk.kind, bound]))

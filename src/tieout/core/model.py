@@ -1,20 +1,24 @@
-"""The values that flow through a reconciliation. All frozen; none knows where it is stored."""
+"""The values that flow through a reconciliation. All frozen; none knows where it is stored.
+
+Structs of msgspec and not dataclasses: a run makes a dozen for each break, in a tenth of the time.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from dataclasses import field as default
 from datetime import date
 from decimal import Decimal
 from enum import IntEnum, StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
+
+from msgspec import Struct
+from msgspec import field as default
 
 Value: TypeAlias = str | Decimal | int | date | None
 """A cell: text, number, time (int, UTC nanoseconds since 1970), date, or absent."""
 
-PlainRecord: TypeAlias = Mapping[str, str | None]
-"""A record as canonical text: decimals plain, times with nine digits and `Z`."""
+PlainRecord: TypeAlias = dict[str, str | None]
+"""A record as canonical text: decimals plain, times with nine digits and `Z`. Never changed."""
 
 
 class Side(StrEnum):
@@ -65,12 +69,15 @@ class Severity(IntEnum):
 
     @property
     def label(self) -> str:
-        return self.name.lower()
+        return _LABELS[self]
 
     @classmethod
     def of(cls, label: str) -> Severity:
         """The severity called `label`, in any case. Raises KeyError."""
         return cls[label.upper()]
+
+
+_LABELS: Final = {severity: severity.name.lower() for severity in Severity}
 
 
 class Cause(StrEnum):
@@ -116,8 +123,7 @@ class RunStatus(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One readable row of a source.
 
     Attributes:
@@ -133,8 +139,7 @@ class Record:
     carried_from: date | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Quarantined:
+class Quarantined(Struct, frozen=True):
     """A row that could not be read: kept, counted and shown, never dropped.
 
     Attributes:
@@ -157,16 +162,14 @@ class Quarantined:
     values: Mapping[str, Value] = default(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(Struct, frozen=True):
     """An amount in a currency."""
 
     amount: Decimal
     currency: str
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """One field that differs.
 
     Attributes:
@@ -181,8 +184,7 @@ class Difference:
     difference: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class BreakRecord:
+class BreakRecord(Struct, frozen=True):
     """A record's part in a break."""
 
     side: Side
@@ -190,8 +192,7 @@ class BreakRecord:
     record: PlainRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Break:
+class Break(Struct, frozen=True):
     """A difference that somebody or something must deal with.
 
     Attributes:
@@ -202,7 +203,7 @@ class Break:
         differences: every field that differs, in contract order.
         doubt: evidence is incomplete: shown, but triggers neither halt nor correction.
         value: value at risk; None where no price is known. Never zero for unknown.
-        held: the records to carry into the next run, as (side, record).
+        held: the records to carry into the next run, each with its text; the anchor first.
     """
 
     id: str
@@ -216,7 +217,7 @@ class Break:
     doubt: bool = False
     value: Money | None = None
     alias: str | None = None
-    held: tuple[tuple[Side, Record], ...] = ()
+    held: tuple[tuple[BreakRecord, Record], ...] = ()
 
     def primary(self, side: Side) -> PlainRecord | None:
         """The record on `side` that the differences are about, if there is one."""
@@ -226,8 +227,7 @@ class Break:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class WithinTolerance:
+class WithinTolerance(Struct, frozen=True):
     """A pair that differs, but no more than the rules allow; `used` names each tolerance."""
 
     internal: Record
@@ -235,24 +235,21 @@ class WithinTolerance:
     used: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Agrees:
+class Agrees(Struct, frozen=True):
     """A pair without any difference in what is compared."""
 
     internal: Record
     external: Record
 
 
-@dataclass(frozen=True, slots=True)
-class Expected:
+class Expected(Struct, frozen=True):
     """A one-sided record that is still in flight: its deadline has not passed."""
 
     side: Side
     record: Record
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(Struct, frozen=True):
     """A one-sided record about whose partner nothing can be said, and why.
 
     Attributes:
@@ -265,8 +262,7 @@ class Unknown:
     quarantined: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Flat:
+class Flat(Struct, frozen=True):
     """A position or balance of zero on one side and nothing on the other: they agree."""
 
     side: Side
@@ -279,8 +275,7 @@ Outcome: TypeAlias = Break | WithinTolerance | Agrees | Expected | Unknown | Fla
 # What matching hands to `decide`.
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(Struct, frozen=True):
     """Two records that belong together, and the PnL rows found for the internal one.
 
     Attributes:
@@ -294,8 +289,7 @@ class Pair:
     checked: Mapping[int, Record] = default(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Single:
+class Single(Struct, frozen=True):
     """A record without a partner after every pass.
 
     Attributes:
@@ -307,8 +301,7 @@ class Single:
     partner_quarantined: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Several records that cannot be told apart, or contradict each other.
 
     Attributes:

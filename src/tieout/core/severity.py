@@ -17,8 +17,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from types import MappingProxyType
 from typing import Final, TypeAlias
+
+from msgspec import Struct
 
 from tieout.core.model import Kind, Money, Severity, Value
 from tieout.core.money import distance, multiply
@@ -29,8 +32,7 @@ INFO, LOW, MEDIUM, HIGH, CRITICAL = Severity
 Convert: TypeAlias = Callable[[Money | None, str | None], Money | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One thing that is wrong.
 
     Attributes:
@@ -259,10 +261,10 @@ def grade(
         convert: a value at risk and a currency to that value there, or None.
         reporting_currency: what rules on the value at risk are in; None: its own currency.
     """
-    return max(
-        (_grade(finding, rules, convert, reporting_currency) for finding in findings),
-        default=INFO,
-    )
+    worst = INFO
+    for finding in findings:
+        worst = max(worst, _grade(finding, rules, convert, reporting_currency))
+    return worst
 
 
 def _grade(
@@ -274,18 +276,19 @@ def _grade(
     bands = rules.bands.get(finding.kind)
     if bands is not None:
         return _by_bands(finding, bands, convert)
-    grade = _look_up(finding, rules.preset)
+    grade = _look_up(finding.kind, finding.subject, rules.preset)
     if isinstance(grade, Severity):
         return grade
     return _climb(finding, grade, convert(finding.value, reporting_currency), rules.large)
 
 
-def _look_up(finding: Finding, preset: Preset) -> Grade:
+@cache
+def _look_up(kind: Kind, subject: str, preset: Preset) -> Grade:
     for table in (PRESETS[preset], PRESETS[Preset.STANDARD]):
-        for subject in (finding.subject, ""):
-            if (found := table.get((finding.kind, subject))) is not None:
+        for narrowed in (subject, ""):
+            if (found := table.get((kind, narrowed))) is not None:
                 return found
-    raise AssertionError(f"the standard preset names every kind, but not {finding.kind}")
+    raise AssertionError(f"the standard preset names every kind, but not {kind}")
 
 
 def _by_bands(finding: Finding, bands: Bands, convert: Convert) -> Severity:

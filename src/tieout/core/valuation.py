@@ -14,9 +14,11 @@ quantity x multiplier in that currency, without a price.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from tieout.core.model import Money, Value
@@ -140,14 +142,19 @@ def quotes_of(rows: Iterable[Mapping[str, Value]]) -> dict[str, Quote]:
     return found
 
 
+_CURRENCY: Final = re.compile("[A-Z0-9]{3,}")
+"""What a currency looks like. One or two letters after a slash are a class of shares."""
+
+
 def _newness(quote: Quote) -> tuple[bool, int]:
     return quote.as_of is not None, quote.as_of or 0
 
 
+@lru_cache(maxsize=4096)
 def quote_currency(symbol: str) -> str | None:
-    """`BTC/USDT:USDT` and `BTC/USDT` are quoted in USDT; of `AAPL` the symbol does not say."""
-    _, slash, quoted = symbol.partition(":")[0].partition("/")
-    return quoted if slash and quoted else None
+    """`BTC/USDT:USDT` and `BTC/USDT` are quoted in USDT; `AAPL` and `BRK/B` do not say."""
+    _, _, quoted = symbol.partition(":")[0].partition("/")
+    return quoted if _CURRENCY.fullmatch(quoted) else None
 
 
 _OWN_CURRENCY: Final[Mapping[str, str]] = {
@@ -277,9 +284,10 @@ class Valuation:
         symbol = values.get("symbol")
         if not isinstance(symbol, str):
             return None
-        quoted = quote_currency(symbol) or currency
+        own_quote = quote_currency(symbol)
+        quoted = own_quote or currency
         if quoted is None:
             return None
-        pair = symbol.partition(":")[0] if "/" in symbol else f"{symbol}/{quoted}"
+        pair = symbol.partition(":")[0] if own_quote else f"{symbol}/{quoted}"
         price = self.prices.price(pair, self.as_of)
         return Money(price, quoted) if price is not None else None

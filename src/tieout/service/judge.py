@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import chain
-from typing import TypeAlias
 
 from tieout.core.canonical import break_id, nanoseconds
+from tieout.core.checks import is_unchecked
 from tieout.core.decide import Bearing, Bench, decide
 from tieout.core.found import found_of
+from tieout.core.held import Held
 from tieout.core.lifecycle import Evidence, OpenItem
 from tieout.core.match.plan import Plan, plan
 from tieout.core.model import (
@@ -35,13 +35,10 @@ from tieout.core.rows import DriftStatistic, Prior, RunCounts, RunIntent
 from tieout.core.rules import PolicyRule
 from tieout.core.scan import Coverage, InputFile
 from tieout.ports import Matching, MatchTask, SideFacts, Spool
-from tieout.service.carry import Key
+from tieout.service.carry import Key, held_by, held_item
 from tieout.service.coverage import coverage_gap, coverage_of
 from tieout.service.evidence import evidence_of
 from tieout.service.setup import Reference, Setup
-
-OpenIds: TypeAlias = Callable[[Sequence[str]], Collection[str]]
-"""Those of the break ids that the store knows and that are not resolved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +48,14 @@ class Judged:
     Attributes:
         reasons: why the run is not complete, beyond what the sides' coverage says.
         inputs: of both sides, and of the checks' sources.
-        found: the breaks, sorted by id. `open_items` is read once.
+        found: the breaks, sorted by id. `open_items`: what is carried on, sorted by key; read once.
     """
 
     internal: Coverage
     external: Coverage
     counts: RunCounts
     found: Spool
-    open_items: Iterable[OpenItem]
+    open_items: Iterable[Held]
     quarantine: Sequence[tuple[Side | None, Quarantined]]
     statistics: Sequence[DriftStatistic]
     evidence: Evidence
@@ -113,12 +110,13 @@ def judge(
     spool: Spool,
     intent: RunIntent,
     known: Collection[Key],
-    open_ids: OpenIds,
+    watched: Collection[str],
 ) -> Judged:
     """Decide every candidate of `matching`; breaks go into `spool`.
 
     Args:
         known: the open records that take part, those that were sent again or voided as well.
+        watched: ids of the open breaks that a check found.
     """
     coverage = {
         Side.INTERNAL: _coverage(setup, task, matching.internal, Side.INTERNAL),
@@ -133,18 +131,14 @@ def judge(
         within=matching.agreed_within,
     )
     drift = _Drift(worked_out)
-    unchecked: list[Pair] = []
     for candidate in matching.candidates:
-        if isinstance(candidate, Pair) and _is_unchecked(candidate, task):
-            unchecked.append(candidate)
+        outcome = decide(candidate, bench)
+        if watched and (open_ := _stays_open(outcome, candidate, bench, watched, intent)):
+            sums.waiting += open_
         else:
-            _count(decide(candidate, bench), candidate, sums, spool, drift, intent)
-    held = {id(pair) for pair in _hold(unchecked, bench, sums, intent, open_ids)}
-    for pair in unchecked:
-        if id(pair) not in held:
-            _count(decide(pair, bench), pair, sums, spool, drift, intent)
+            _count(outcome, candidate, sums, spool, drift, intent, bench)
     after_cut = [*matching.internal.after_cut, *matching.external.after_cut]
-    waiting = [*sums.waiting, *after_cut, *_unreadable(facts, intent)]
+    waiting = _kept([*sums.waiting, *after_cut, *_unreadable(facts, intent)], bench, spool)
     return Judged(
         internal=coverage[Side.INTERNAL],
         external=coverage[Side.EXTERNAL],
@@ -157,7 +151,7 @@ def judge(
             broken=sums.broken,
         ),
         found=spool,
-        open_items=chain(spool.held(), waiting) if worked_out.records.event else (),
+        open_items=spool.held(),
         quarantine=_quarantine(matching),
         statistics=[*matching.statistics, *drift.statistics()],
         evidence=evidence_of(
@@ -233,13 +227,14 @@ def _count(
     spool: Spool,
     drift: _Drift,
     intent: RunIntent,
+    bench: Bench,
 ) -> None:
     match outcome:
         case Break():
             spool.add(found_of(outcome, snapshot=sums.snapshot))
             sums.broken += _weight(candidate)
-            for side, record in outcome.held:
-                spool.hold(_item(side, record, intent))
+            for held in held_by(outcome, bench, intent.business_date):
+                spool.hold(held)
         case WithinTolerance():
             sums.agreed += 1
             sums.within += 1
@@ -255,28 +250,34 @@ def _count(
             sums.waiting.append(_item(outcome.side, outcome.record, intent))
 
 
-def _is_unchecked(pair: Pair, task: MatchTask) -> bool:
-    """Both records were carried, and a check has no row for them any more."""
-    carried = pair.internal.row is None and pair.external.row is None
-    return carried and len(pair.checked) < len(task.rules.checks)
+def _kept(waiting: list[OpenItem], bench: Bench, spool: Spool) -> list[OpenItem]:
+    """The records that wait, of which those of events go on into the next run."""
+    if bench.records.event:
+        for item in waiting:
+            spool.hold(held_item(item, bench))
+    return waiting
 
 
-def _hold(
-    pairs: Sequence[Pair], bench: Bench, sums: _Sums, intent: RunIntent, open_ids: OpenIds
-) -> list[Pair]:
-    """Those of the pairs that are open breaks: they stay as they are, and are carried on.
+def _stays_open(
+    outcome: Outcome,
+    candidate: Candidate,
+    bench: Bench,
+    watched: Collection[str],
+    intent: RunIntent,
+) -> list[OpenItem]:
+    """Both records of a pair that agrees only since the check that broke it cannot be made.
 
-    Yesterday's PnL row is not in today's file. That is no evidence that the break is gone.
+    Yesterday's PnL row is not in today's file, or says nothing. That is no evidence that the
+    break is gone: it stays as it is, and the pair is carried on.
     """
-    ids = {
-        break_id(bench.rules.name, bench.plain(pair.internal.identity), Side.INTERNAL): pair
-        for pair in pairs
-    }
-    held = [ids[each] for each in open_ids(list(ids))]
-    for pair in held:
-        sums.waiting.append(_item(Side.INTERNAL, pair.internal, intent))
-        sums.waiting.append(_item(Side.EXTERNAL, pair.external, intent))
-    return held
+    if isinstance(outcome, Break) or not isinstance(candidate, Pair):
+        return []
+    ours, theirs = candidate.internal, candidate.external
+    if break_id(bench.rules.name, bench.key(ours), Side.INTERNAL) not in watched:
+        return []
+    if not is_unchecked(candidate, bench.rules.checks, bench.valuation):
+        return []
+    return [_item(Side.INTERNAL, ours, intent), _item(Side.EXTERNAL, theirs, intent)]
 
 
 def _weight(candidate: Candidate) -> int:

@@ -15,19 +15,22 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from heapq import nsmallest
 from time import monotonic
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from tieout.core.calendars import add_business_days, business_date_of, moment_of
 from tieout.core.canonical import digest, nanoseconds
 from tieout.core.lifecycle import OpenItem
-from tieout.core.model import RunStatus, Side, State
-from tieout.core.rows import BreakFilter, BreakRow, Prior, QuarantineRow, RunIntent, RunRow
+from tieout.core.model import Record, RunStatus, Side
+from tieout.core.rows import BreakFilter, BreakRow, Prior, QuarantineRow, RunIntent, RunRow, badness
 from tieout.core.scan import Coverage, Scan
 from tieout.errors import RunSuperseded, SourceError, SourceMissing, UsageError
 from tieout.ports import CheckTask, Clock, Engine, MatchTask, SideTask, Spool, Store
 from tieout.service.carry import Carried, carried
 from tieout.service.coverage import coverage_of
+from tieout.service.evidence import watched
 from tieout.service.judge import Judged, judge
 from tieout.service.settle import dry_settle, settle_and_commit, still_open
 from tieout.service.setup import Progress, Reference, Request, Setup, SideSetup
@@ -38,12 +41,20 @@ ATTEMPTS = 3
 """How often a run is repeated when others of the same reconciliation come between."""
 
 
+class OpenBreaks(Protocol):
+    def __call__(self, worst: int | None = None) -> Iterator[BreakRow]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """A run that ended. Breaks are those open after it; both are fresh iterators each time."""
+    """A run that ended. Breaks are those open after it; both are fresh iterators each time.
+
+    Attributes:
+        breaks: all of them, by id; or, given how many, the worst.
+    """
 
     row: RunRow
-    breaks: Callable[[], Iterator[BreakRow]]
+    breaks: OpenBreaks
     quarantine: Callable[[], Iterator[QuarantineRow]]
 
 
@@ -74,13 +85,12 @@ def run(setup: Setup, request: Request, bench: Bench) -> RunOutcome:
             bench.store.begin(intent)
         try:
             return _Run(setup, request, bench, intent, prior).go()
-        except RunSuperseded:
-            bench.store.fail(
-                intent.run_id,
-                replace(_empty(intent), reasons=("another run came between; repeated",)),
-            )
+        except RunSuperseded as error:
             if attempt == ATTEMPTS:
+                bench.store.fail(intent.run_id, replace(_empty(intent), reasons=(error.what,)))
                 raise
+            # It has not failed: the run that repeats it stands in its place.
+            bench.store.withdraw(intent.run_id)
         except BaseException as error:
             if not request.dry_run:
                 reason = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -203,7 +213,9 @@ class _Run:
         start: Sequence[OpenItem],
     ) -> Iterator[Judged]:
         """Match and decide, with the open records `start`."""
-        task = self._task([scan for scan in scans if scan is not None], reference, start)
+        watching = self._watched()
+        there = [scan for scan in scans if scan is not None]
+        task = replace(self._task(there, reference, start), watched=tuple(watching.values()))
         self.bench.progress(f"{self.intent.reconciliation}: matching")
         with self.bench.spool() as spool, self.bench.engine.match(task) as matching:
             self.bench.progress(f"{self.intent.reconciliation}: deciding")
@@ -216,15 +228,14 @@ class _Run:
                 spool,
                 self.intent,
                 items.known(),
-                self._open_ids,
+                watching,
             )
 
-    def _open_ids(self, ids: Sequence[str]) -> list[str]:
-        if not ids:
-            return []
+    def _watched(self) -> dict[str, Record]:
+        if not self.setup.checks:
+            return {}
         with self.bench.store.view(self.intent.reconciliation) as view:
-            known = view.known(ids)
-        return [each for each in ids if each in known and known[each].state is not State.RESOLVED]
+            return watched(view, self.setup.internal.reading.records)
 
     def _scans(self) -> tuple[list[Scan | None], list[SourceError]]:
         """The scans of both sides and of the checks' sources; None where one failed."""
@@ -277,7 +288,7 @@ class _Run:
             ],
             cut=nanoseconds(self.intent.as_of),
             business_date=self.intent.business_date,
-            multipliers=any(each.multiplier != 1 for each in reference.instruments.values()),
+            instruments=reference.instruments,
         )
 
     def _failed(self, failures: Sequence[SourceError], scans: Sequence[Scan | None]) -> RunOutcome:
@@ -289,7 +300,7 @@ class _Run:
             finished_at=self.bench.clock.now(),
             internal=self._survey(Side.INTERNAL, self.setup.internal, scans[0]),
             external=self._survey(Side.EXTERNAL, self.setup.external, scans[1]),
-            breaks=still_open(self._stored_breaks()),
+            breaks=still_open(self.bench.store.tally(self._open())),
             reasons=tuple(str(error) for error in failures),
             seconds=round(monotonic() - self.began, 3),
         )
@@ -323,7 +334,11 @@ class _Run:
             bad = [
                 QuarantineRow(self.intent.run_id, side, entry) for side, entry in judged.quarantine
             ]
-            return RunOutcome(row, lambda: iter(rows), lambda: iter(bad))
+
+            def breaks(worst: int | None = None) -> Iterator[BreakRow]:
+                return iter(rows if worst is None else nsmallest(worst, rows, key=badness))
+
+            return RunOutcome(row, breaks, lambda: iter(bad))
         row = settle_and_commit(
             self.bench.store, self.intent, self.prior, judged, self.bench.clock, seconds
         )
@@ -331,12 +346,13 @@ class _Run:
             row, self._stored_breaks, lambda: self.bench.store.quarantine(self.intent.run_id)
         )
 
-    def _stored_breaks(self) -> Iterator[BreakRow]:
-        return self.bench.store.breaks(
-            BreakFilter(
-                reconciliation=self.intent.reconciliation,
-                states=("open", "in_review", "correcting"),
-            )
+    def _stored_breaks(self, worst: int | None = None) -> Iterator[BreakRow]:
+        return self.bench.store.breaks(replace(self._open(), worst=worst))
+
+    def _open(self) -> BreakFilter:
+        return BreakFilter(
+            reconciliation=self.intent.reconciliation,
+            states=("open", "in_review", "correcting"),
         )
 
 

@@ -13,20 +13,21 @@ from collections.abc import Iterator
 from hashlib import sha256
 from importlib.resources import files
 from itertools import islice
-from pathlib import PurePath
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from tieout.adapters.reports import views
 from tieout.adapters.reports.csv import CsvBreaks, CsvQuarantine
 from tieout.adapters.reports.objects import as_of, opened
 from tieout.adapters.reports.survey import Survey, survey
 from tieout.adapters.reports.whole import whole
+from tieout.errors import UsageError
 from tieout.ports import ReportData, ReportWriter
-from tieout.present import SEVERITIES, break_object, quarantine_object
+from tieout.present import BIDI, SEVERITIES, break_object, quarantine_object, visible
 
 BREAKS: Final = 5_000
 """Breaks that one page holds; the others are in the file beside it, and the page says so."""
@@ -39,6 +40,12 @@ PAGE: Final = 200
 
 _PAGE: Final = files("tieout.adapters.reports") / "page"
 _ESCAPES: Final = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+_ESCAPES.update({ord(char): "\\" + visible(char) for char in BIDI})
+
+
+def _shown(value: Any) -> Any:
+    """What the template prints of a text from the data; our own markup is left as it is."""
+    return visible(value) if type(value) is str else value
 
 
 class HtmlReport:
@@ -74,9 +81,21 @@ class HtmlReport:
         limit = self._breaks if what == "breaks" else self._quarantine
         if total <= limit:
             return None
-        file = PurePath(path).with_suffix(f".{what}.csv")
+        file = Path(path).with_suffix(f".{what}.csv")
+        href = "./" + quote(file.name, errors="surrogateescape")
+        if file.is_file() and not _links(Path(path), href):
+            raise UsageError(
+                f"{file.name} is there already, and is not of this report",
+                where=str(file),
+                hint="move it away, or give the report another name",
+            )
         writer.write(data, str(file))
-        return {"name": file.name, "href": "./" + quote(file.name, errors="surrogateescape")}
+        return {"name": file.name, "href": href}
+
+
+def _links(page: Path, href: str) -> bool:
+    """Whether the report that is to be replaced wrote the file beside it."""
+    return page.is_file() and f'href="{escape(href)}"'.encode() in page.read_bytes()
 
 
 def _page(data: ReportData, found: Survey) -> dict[str, Any]:
@@ -104,6 +123,7 @@ def _render(context: dict[str, Any]) -> Iterator[str]:
         loader=PackageLoader("tieout.adapters.reports", "page"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -124,10 +124,11 @@ def _open(row: RunRow) -> str:
 
 
 def _reach(row: RunRow) -> str:
+    """What is covered. The latest record says nothing of what may be missing after it."""
     marks = [side.watermark for side in (row.internal, row.external) if side is not None]
     known = [mark for mark in marks if mark is not None]
-    until = f" to {_spaced(instant(min(known)))}" if len(known) == 2 else ""
-    return f"both sides complete{until}"
+    latest = f", latest record at {_spaced(instant(max(known)))}" if known else ""
+    return f"both sides complete for {row.business_date}{latest}"
 
 
 def percent(row: RunRow) -> str | None:

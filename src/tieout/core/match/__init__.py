@@ -4,8 +4,10 @@ The whole of keyed matching, in the order in which it happens. An engine may tak
 slow reference in `tests/` does exactly this.
 
 Words: a side's *records* are its readable rows, plus the records carried into the run whose
-identity no readable row of the side has. A record later than the cut is set aside as `after_cut`
-(carried ones too). *Present* columns are those that a side's source has.
+identity no readable row of the side has, or that are newer than each of its rows of that identity:
+by `version` if these differ, else by `sequence`, all of them numbers. A record later than the cut
+is set aside as `after_cut` (carried ones too). *Present* columns are those that a side's source
+has.
 
 A. Identity, on each side by itself.
    1. The identity of a record is its values in the side's identity columns (`BoundReading.
@@ -31,7 +33,9 @@ A. Identity, on each side by itself.
 B. Passes, in the order of `Rules.passes`; without any, one pass on the identity columns that both
    sides have (for an event: those that are present, not derived). `account` and `venue` are added
    to every pass where both sides have them. A record with a null in a pass's key does not take
-   part in that pass. In each pass the records still free are grouped by key:
+   part in that pass; but in `account`, `venue`, `wallet` and `leg`, which say whose it is, null
+   is a value like others (a value that could not be read is not null). In each pass the records
+   still free are grouped by key:
    1. one on each side: they are a pair;
    2. several on a side and at least one on the other: records that agree in the identity columns
       present on both sides and are alone with it on each side within the group are a pair; of

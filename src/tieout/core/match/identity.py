@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -71,8 +71,7 @@ def settle_identities(side: Side, rows: Sequence[Record]) -> Identified:
             free.append(same[0])
             continue
         winners = _latest(same)
-        contents = {_content(record) for record in winners}
-        if len(contents) > 1:
+        if not _are_copies(winners):
             conflicts.append(tuple((side, Role.CANDIDATE, record) for record in winners))
             continue
         winners.sort(key=_place)
@@ -87,7 +86,10 @@ def _without_superseded(rows: Sequence[Record]) -> list[Record]:
     """The rows that no other row replaces, busts and what they busted left out."""
     replaced: set[tuple[Value, ...]] = set()
     busted: set[tuple[Value, ...]] = set()
-    for record in rows:
+    acting = [record for record in rows if _is_bust(record) or _target(record) is not None]
+    if not acting:
+        return list(rows)
+    for record in acting:
         if (target := _target(record)) is not None:
             (busted if _is_bust(record) else replaced).add(_named(record, target))
     alive = []
@@ -118,6 +120,8 @@ def _named(record: Record, trade_id: Value) -> tuple[Value, ...]:
 def _latest(same: Sequence[Record]) -> list[Record]:
     """The records with the highest version; where no version differs, the highest sequence."""
     for column in ("version", "sequence"):
+        if all(record.values.get(column) is None for record in same):
+            continue
         ranks = [_rank(record, column) for record in same]
         if len(set(ranks)) > 1:
             highest = max(ranks)
@@ -125,14 +129,36 @@ def _latest(same: Sequence[Record]) -> list[Record]:
     return list(same)
 
 
+def outlives(carried: Record, rows: Sequence[Record]) -> bool:
+    """Whether a carried record is newer than all rows of its identity that came since.
+
+    The first of version and sequence in which they differ says so. A row without a number there
+    is the source's latest word.
+    """
+    for column in ("version", "sequence"):
+        own, others = carried.values.get(column), [row.values.get(column) for row in rows]
+        if any(other != own for other in others):
+            return isinstance(own, Decimal) and all(
+                isinstance(other, Decimal) and other < own for other in others
+            )
+    return False
+
+
 def _rank(record: Record, column: str) -> tuple[bool, Decimal]:
     value = record.values.get(column)
     return (value is not None, value if isinstance(value, Decimal) else Decimal(0))
 
 
-def _content(record: Record) -> frozenset[tuple[str, Value]]:
-    """What makes two records equal: a column that is absent is like one that is empty."""
-    return frozenset(item for item in record.values.items() if item[1] is not None)
+def _are_copies(same: Sequence[Record]) -> bool:
+    """Whether records are equal in every column; one that is absent is like one that is empty."""
+    first = same[0].values
+    return all(
+        each.values == first or _content(each.values) == _content(first) for each in same[1:]
+    )
+
+
+def _content(values: Mapping[str, Value]) -> dict[str, Value]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _place(record: Record) -> tuple[bool, int]:

@@ -13,10 +13,8 @@ from typing import Final
 
 from tieout.core.canonical import dumps, plain_record
 from tieout.core.match.identity import GroupRecords, settle_identities
-from tieout.core.match.plan import Plan, Step
+from tieout.core.match.plan import Key, Plan, Step
 from tieout.core.model import Candidate, Group, Kind, Pair, Record, Role, Side, Single, Value
-
-Key = tuple[Value, ...]
 
 
 @dataclass(slots=True)
@@ -64,22 +62,16 @@ def match_records(
         unreadable = _blocked_keys(plan, blocked.get(side.other, ()))
         for record in records:
             hidden = any(
-                (key := _key(record.values, step)) is not None and key in keys
+                (key := step.key(record.values)) is not None and key in keys
                 for step, keys in unreadable
             )
             yield Single(side, record, partner_quarantined=hidden)
 
 
-def _key(values: Mapping[str, Value], step: Step) -> Key | None:
-    """The record's key in a pass; None where a column is null or unreadable."""
-    key = tuple(values.get(name) for name in step.on)
-    return None if None in key else key
-
-
 def _by_key(records: Iterable[Record], step: Step) -> dict[Key | None, list[Record]]:
     groups: defaultdict[Key | None, list[Record]] = defaultdict(list)
     for record in records:
-        groups[_key(record.values, step)].append(record)
+        groups[step.key(record.values)].append(record)
     return groups
 
 
@@ -93,8 +85,9 @@ def _run_pass(pool: _Pool, index: int, step: Step, plan: Plan) -> None:
         if key is None or theirs is None:
             continue
         pairs, rest_ours, rest_theirs = _pair_group(ours, theirs, plan)
-        pool.pairs += [Pair(one, other, index) for one, other in pairs]
-        used.update(id(record) for pair in pairs for record in pair)
+        for one, other in pairs:
+            pool.pairs.append(Pair(one, other, index))
+            used.update((id(one), id(other)))
         if rest_ours and rest_theirs:
             candidates = [(Side.INTERNAL, Role.CANDIDATE, each) for each in rest_ours]
             candidates += [(Side.EXTERNAL, Role.CANDIDATE, each) for each in rest_theirs]
@@ -165,7 +158,7 @@ class _Conflicts:
                 if not members or any(side is Side.INTERNAL for side, _, _ in members):
                     continue
                 for _, _, record in members:
-                    found = keys.get(_key(record.values, step) or ())
+                    found = keys.get(step.key(record.values) or ())
                     if found is not None:
                         self._members[found] += members
                         self._members[index] = []
@@ -175,7 +168,7 @@ class _Conflicts:
         keys: dict[Key, int] = {}
         for index, members in enumerate(self._members):
             for where, _, record in members:
-                if where is side and (key := _key(record.values, step)) is not None:
+                if where is side and (key := step.key(record.values)) is not None:
                     keys.setdefault(key, index)
         return keys
 
@@ -187,7 +180,7 @@ class _Conflicts:
             keys = self._keys(step, side.other)
             rest = []
             for record in free:
-                found = keys.get(_key(record.values, step) or ())
+                found = keys.get(step.key(record.values) or ())
                 if found is None:
                     rest.append(record)
                 else:
@@ -204,8 +197,16 @@ class _Conflicts:
 def _blocked_keys(
     plan: Plan, quarantined: Sequence[Mapping[str, Value]]
 ) -> list[tuple[Step, frozenset[Key]]]:
+    """The keys of each pass that an unreadable row has, as far as all of it could be read."""
     return [
-        (step, frozenset(key for values in quarantined if (key := _key(values, step)) is not None))
+        (
+            step,
+            frozenset(
+                key
+                for values in quarantined
+                if values.keys() >= set(step.on) and (key := step.key(values)) is not None
+            ),
+        )
         for step in plan.steps
     ]
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final, TypeAlias
 
+from tieout.core.model import Value
 from tieout.core.read import BoundReading
 from tieout.core.rules import Measure, Rules
 from tieout.core.schema import ID_COLUMNS, ColumnType, RecordType
 from tieout.errors import SourceError
+
+OWNERS: Final = frozenset({"account", "venue", "wallet", "leg"})
+"""Columns that say whose a record is: absent on both sides, it is the same one's."""
+
+Key: TypeAlias = tuple[Value, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +24,15 @@ class Step:
 
     on: tuple[str, ...]
     relaxed: bool = False
+
+    def key(self, values: Mapping[str, Value]) -> Key | None:
+        """A record's key; None where it has none, so that it takes no part in the pass."""
+        key = tuple(map(values.get, self.on))
+        if None in key and any(
+            value is None and name not in OWNERS for name, value in zip(self.on, key, strict=True)
+        ):
+            return None
+        return key
 
 
 @dataclass(frozen=True, slots=True)
