@@ -74,7 +74,7 @@ def _side(name: str, coverage: Coverage | None) -> str:
     if not coverage.complete:
         return f"{text} (incomplete)"
     if coverage.watermark is not None:
-        text += f" (to {utc(moment(coverage.watermark).replace(microsecond=0))})"
+        text += f" (latest {utc(moment(coverage.watermark).replace(microsecond=0))})"
     return text
 
 
