@@ -11,6 +11,7 @@ import pytest
 from source_rows import cells_of, read_file, rows_of, scanned
 
 from tieout.core.scan import BadRow, Batches
+from tieout.core.text import NumberStyle
 from tieout.errors import SourceError
 
 
@@ -27,6 +28,12 @@ def test_numbers_keep_the_digits_that_were_written(tmp_path: Path) -> None:
     (tmp_path / "t.ndjson").write_text(text.replace("},{", "}\n{"))
     for name in ("t.json", "t.ndjson"):
         assert read_file(tmp_path, name) == [(each,) for each in digits]
+
+
+def test_numbers_beside_texts_with_a_decimal_comma_are_written_like_them(tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text('[{"q": 1.234, "fee": "1.234,5"}]')
+    style = NumberStyle(point=",", thousands=".")
+    assert read_file(tmp_path, "t.json", numbers=style) == [("1,234", "1.234,5")]
 
 
 def test_nan_reaches_the_reading_as_text(tmp_path: Path) -> None:

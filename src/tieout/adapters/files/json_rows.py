@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 from tieout.adapters.cells import json_text
@@ -136,10 +137,16 @@ def _object(pairs: list[tuple[str, Any]]) -> Any:
     return decoded
 
 
-_DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_object, parse_float=str, parse_int=str, parse_constant=str
-)
-"""Numbers stay text. NaN and infinities, which some writers emit, too: the reading refuses them."""
+@cache
+def _decoder(point: str) -> json.JSONDecoder:
+    """Numbers stay text, with the decimal point of the texts beside them, for one reading reads
+    both. NaN and infinities, which some writers emit, stay text too: the reading refuses them."""
+    return json.JSONDecoder(
+        object_pairs_hook=_object,
+        parse_float=lambda number: number.replace(".", point),
+        parse_int=str,
+        parse_constant=str,
+    )
 
 
 def _record(decoded: Any) -> Any:
@@ -158,16 +165,17 @@ def _ndjson_elements(file: StoredFile, settings: FileSettings) -> Callable[[], I
     def read() -> Iterator[Element]:
         for line in lines_of(_text(file, settings)):
             if line.body.strip():
-                yield line.number, _decode_line(line)
+                yield line.number, _decode_line(line, decoder)
 
+    decoder = _decoder(settings.numbers.point)
     _refuse_nothing(file, settings)
     return read
 
 
-def _decode_line(line: Line) -> Any:
+def _decode_line(line: Line, decoder: json.JSONDecoder) -> Any:
     text = line.body.decode()
     try:
-        return _record(_DECODER.decode(text))
+        return _record(decoder.decode(text))
     except json.JSONDecodeError as error:
         return _Fault(f"it is not JSON: {error.msg} at character {error.pos + 1}", text)
     except RecursionError:
@@ -179,7 +187,7 @@ def _json_elements(file: StoredFile, settings: FileSettings) -> Callable[[], Ite
     _refuse_nothing(file, settings)
     text = b"".join(_text(file, settings)).decode()
     try:
-        found = _at_path(_DECODER.decode(text.strip()), settings, file.name)
+        found = _at_path(_decoder(settings.numbers.point).decode(text.strip()), settings, file.name)
     except json.JSONDecodeError as error:
         extra = error.msg == "Extra data"
         cut = text[error.pos :].strip() == ""
