@@ -22,7 +22,7 @@ from tieout.config.settings import (
 )
 from tieout.core.calendars import is_business_day
 from tieout.core.rows import BreakRow
-from tieout.core.scan import FileOptions, Scan
+from tieout.core.scan import FileOptions, InputFile, Scan
 from tieout.core.schema import ColumnType
 from tieout.core.valuation import Prices, instruments_of, quotes_of
 from tieout.errors import SourceError, UsageError
@@ -222,7 +222,7 @@ class _Sources:
         if name is None:
             return {}
         aliases = {}
-        for record in self._read(name, "instruments", day):
+        for record in self._read(name, "instruments", day)[0]:
             symbol = str(record.values["symbol"])
             aliases[symbol] = symbol
             for alias in str(record.values.get("aliases") or "").split("|"):
@@ -234,21 +234,28 @@ class _Sources:
         """Instruments and prices. Without instruments nothing is judged; without prices values
         are unknown, and the run is incomplete."""
         instruments, prices, reasons = {}, Prices(), []
+        inputs: list[InputFile] = []
         if reconciliation.instruments is not None:
-            rows = self._read(reconciliation.instruments, "instruments", day)
+            rows, read = self._read(reconciliation.instruments, "instruments", day)
             instruments = instruments_of(record.values for record in rows)
+            inputs += read
         if reconciliation.prices is not None:
             try:
-                rows = self._read(reconciliation.prices, "prices", day)
+                rows, read = self._read(reconciliation.prices, "prices", day)
+                inputs += read
                 quotes = quotes_of(record.values for record in rows)
                 max_age = self.settings.sources[reconciliation.prices].max_age
                 prices = Prices(quotes, max_age, via=("USD", "USDT"))
             except SourceError as error:
                 reasons.append(f"values are unknown: {error.what}")
-        return Reference(instruments, prices, tuple(reasons))
+        return Reference(instruments, prices, tuple(reasons), tuple(inputs))
 
-    def _read(self, name: str, records: str, day: date) -> list[Record]:
-        """A small source, whole. Raises SourceError also for a row that cannot be read."""
+    def _read(self, name: str, records: str, day: date) -> tuple[list[Record], Sequence[InputFile]]:
+        """A small source, whole, and what it was read from.
+
+        Raises:
+            SourceError: also for a row that cannot be read.
+        """
         source = self.settings.sources[name]
         scan = self._open(source, records).scan(business_date=day)
         rows, quarantined = self.engine.read(scan, source.reading(records))
@@ -260,7 +267,7 @@ class _Sources:
                 where=f"{source.name}: {first.place}",
                 hint="reference data must be readable whole: correct the rows",
             )
-        return rows
+        return rows, scan.inputs()
 
 
 def _used(source: SourceSettings, records: str) -> frozenset[str]:

@@ -415,6 +415,8 @@ def test_severity_and_values_in_the_reporting_currency(world: World) -> None:
     ran = world.run(table, "trade_id\n T2", at="2026-03-02T18:00:00Z")
     assert (ran.of("T1").value_amount, ran.of("T1").value_currency) == (55, "USD")
     assert ran.of("T2").value_amount is None  # no currency: unknown, never zero
+    names = [Path(each.name).name for each in ran.row.inputs]
+    assert (len(names), names[-1]) == (3, "prices.csv")
     stale = world.run(at="2026-03-02T18:30:01Z")
     assert stale.of("T1").value_amount is None
     (world.folder / "prices.csv").unlink()

@@ -47,7 +47,7 @@ class Judged:
 
     Attributes:
         reasons: why the run is not complete, beyond what the sides' coverage says.
-        inputs: of both sides, and of the checks' sources.
+        inputs: of both sides, the checks' sources, instruments and prices.
         found: the breaks, sorted by id. `open_items`: what is carried on, sorted by key; read once.
     """
 
@@ -163,7 +163,7 @@ def judge(
             waiting=waiting,
         ),
         reasons=_reasons(setup, matching, reference, sums),
-        inputs=_inputs(coverage, task),
+        inputs=(*_inputs(coverage, task), *reference.inputs),
         policy=task.rules.policy,
     )
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from tieout.core.canonical import rules_digest
 from tieout.core.read import Reading
 from tieout.core.rules import BusinessDeadline, Rules
+from tieout.core.scan import InputFile
 from tieout.core.valuation import Instrument, Prices
 from tieout.ports import Source
 
@@ -32,11 +33,16 @@ class SideSetup:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """Instruments and prices, read before the sides. `reasons`: what failed about them."""
+    """Instruments and prices, read before the sides.
+
+    Attributes:
+        reasons: what failed about them. `inputs`: what they were read from.
+    """
 
     instruments: dict[str, Instrument] = field(default_factory=dict)
     prices: Prices = field(default_factory=Prices)
     reasons: tuple[str, ...] = ()
+    inputs: tuple[InputFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
