@@ -3,6 +3,18 @@ cases that they prove."""
 
 from __future__ import annotations
 
-from conformance import cases_checks, cases_identity, cases_matching, cases_values
+from conformance import (
+    cases_checks,
+    cases_identity,
+    cases_matching,
+    cases_passes,
+    cases_values,
+)
 
-CASES = [*cases_identity.CASES, *cases_matching.CASES, *cases_values.CASES, *cases_checks.CASES]
+CASES = [
+    *cases_identity.CASES,
+    *cases_matching.CASES,
+    *cases_passes.CASES,
+    *cases_values.CASES,
+    *cases_checks.CASES,
+]

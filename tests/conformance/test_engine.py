@@ -6,6 +6,7 @@ One test a case, named after it, so that the numbers of the edge cases can be re
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from conformance.engines import FAST_ENGINES, engine_called
 from conformance.outcomes import lines
 from conformance.tables import YESTERDAY, Carrier, Case, at
 
-from tieout.core.model import Side
+from tieout.core.model import Pair, Record, Side
 from tieout.core.scan import Controls
 from tieout.ports import Engine
 
@@ -45,6 +46,28 @@ def _test_of(case: Case) -> Callable[[Engine, Carrier], None]:
 for _case in CASES:
     assert f"test_{_case.name}" not in globals(), f"two cases are called {_case.name}"
     globals()[f"test_{_case.name}"] = _test_of(_case)
+
+
+WATCHED = Case(
+    "watched",
+    "trade_id, order_id\n A, O1\n , O2\n C, O3",
+    "trade_id, order_id\n X, O1\n Y, O2\n C, O9",
+    "",
+    on="trade_id; order_id",
+    ignore="trade_id order_id",
+)
+
+
+@pytest.mark.parametrize(("trade_id", "order_id"), [("A", "O1"), (None, "O2"), ("C", "O3")])
+def test_a_watched_pair_is_handed_out_whichever_pass_finds_it(
+    engine: Engine, carrier: Carrier, trade_id: str | None, order_id: str
+) -> None:
+    watched = Record({"trade_id": trade_id, "order_id": order_id}, {})
+    task = replace(WATCHED.task(carrier), watched=(watched,))
+    with engine.match(task) as matching:
+        pairs = [each for each in matching.candidates if isinstance(each, Pair)]
+    assert order_id in {pair.internal.values["order_id"] for pair in pairs}
+    assert matching.agreed + len(pairs) == 3
 
 
 FACTS = Case(

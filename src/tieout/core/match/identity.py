@@ -86,11 +86,11 @@ def _without_superseded(rows: Sequence[Record]) -> list[Record]:
     """The rows that no other row replaces, busts and what they busted left out."""
     replaced: set[tuple[Value, ...]] = set()
     busted: set[tuple[Value, ...]] = set()
-    acting = [record for record in rows if _is_bust(record) or _target(record) is not None]
+    acting = [record for record in rows if _is_bust(record) or replaces(record) is not None]
     if not acting:
         return list(rows)
     for record in acting:
-        if (target := _target(record)) is not None:
+        if (target := replaces(record)) is not None:
             (busted if _is_bust(record) else replaced).add(_named(record, target))
     alive = []
     for record in rows:
@@ -103,7 +103,7 @@ def _without_superseded(rows: Sequence[Record]) -> list[Record]:
     return alive
 
 
-def _target(record: Record) -> Value:
+def replaces(record: Record) -> Value:
     """The trade that a record replaces or busts, if any."""
     target = record.values.get("supersedes")
     return record.values.get("trade_id") if target is None and _is_bust(record) else target

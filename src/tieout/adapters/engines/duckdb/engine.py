@@ -12,7 +12,8 @@ import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import Any, TypeAlias
 
 import duckdb
@@ -29,7 +30,9 @@ from tieout.adapters.engines.duckdb.join import (
     side_sql,
     sure_sides,
 )
+from tieout.adapters.engines.duckdb.passes import LaterPasses, leaves_many
 from tieout.adapters.engines.duckdb.rows import columns, records, structs
+from tieout.adapters.engines.duckdb.sides import SideState
 from tieout.adapters.engines.duckdb.staging import Staged, resolve_doubts, stage
 from tieout.adapters.engines.duckdb.tolerances import create_tolerances
 from tieout.core.bounds import bounds_of
@@ -38,7 +41,7 @@ from tieout.core.lifecycle import OpenItem
 from tieout.core.match.identity import identify
 from tieout.core.match.keyed import match_records
 from tieout.core.match.plan import Plan, plan
-from tieout.core.model import Candidate, Pair, Quarantined, Record, Side, Value
+from tieout.core.model import Candidate, Pair, Quarantined, Record, Side
 from tieout.core.read import Reading
 from tieout.core.scan import Scan
 from tieout.core.valuation import ONE, Valuation
@@ -56,17 +59,20 @@ class DuckDBEngine:
         memory_limit: as DuckDB writes it, `4GB`; None leaves it to DuckDB. What does not fit is
             spilled to a temporary directory, which is removed afterwards.
         threads: None uses every core.
+        joins_above: a pass after the first is a join as well where each side has more records
+            than this left; else they are matched in memory.
     """
 
     memory_limit: str | None = None
     threads: int | None = None
+    joins_above: int = 100_000
     name: str = "duckdb"
 
     @contextmanager
     def match(self, task: MatchTask) -> Iterator[Matching]:
         """See `ports.Engine`."""
         with self._connected() as con:
-            yield _Match(con, task).run()
+            yield _Match(con, task, self.joins_above).run()
 
     def facts(self, side: SideTask) -> SideFacts:
         """See `ports.Engine`."""
@@ -74,7 +80,7 @@ class DuckDBEngine:
             staged = stage(con, side.side.value, side.scan, side.reading)
             resolve_doubts(staged)
             rows, watermark, _ = facts.count_and_watermark(con, staged, None)
-            return _facts(con, _SideState(side, staged, rows, watermark))
+            return facts.side_facts(con, SideState(side, staged, rows, watermark))
 
     def read(self, scan: Scan, reading: Reading) -> tuple[list[Record], list[Quarantined]]:
         """A small source, whole: its records, identified, and what could not be read."""
@@ -116,41 +122,18 @@ class DuckDBEngine:
         return config
 
 
-@dataclass(slots=True)
-class _SideState:
-    """A side while it is matched.
-
-    Attributes:
-        loose: records that are matched in memory, not by the join.
-        blocked: what was readable of quarantined rows, new and carried.
-        taken: how many of its rows are not in the join.
-    """
-
-    task: SideTask
-    staged: Staged
-    rows: int
-    watermark: int | None = None
-    loose: list[Record] = field(default_factory=list)
-    blocked: list[dict[str, Value]] = field(default_factory=list)
-    after_cut: list[OpenItem] = field(default_factory=list)
-    unreadable: list[OpenItem] = field(default_factory=list)
-    taken: int = 0
-
-
 class _Match:
     """One match, from staging to candidates."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, task: MatchTask) -> None:
+    def __init__(self, con: duckdb.DuckDBPyConnection, task: MatchTask, joins_above: int) -> None:
         self._con = con
         self._task = task
         self._sides = tuple(
-            _SideState(side, staged, staged.rows)
+            SideState(side, staged, staged.rows)
             for side in (task.internal, task.external)
             for staged in (stage(con, side.side.value, side.scan, side.reading),)
         )
-        self._plan: Plan = plan(
-            task.rules, self._sides[0].staged.bound, self._sides[1].staged.bound
-        )
+        self._plan: Plan = plan(task.rules, *(each.bound for each in self._staged()))
         self._checks: tuple[Checked, ...] = tuple(
             checks.stage_check(con, task.rules.checks[check.index], check) for check in task.checks
         )
@@ -159,18 +142,21 @@ class _Match:
         self._careful = False
         self._folded: Folded | None = None
         self._unfoldable = False
+        self._joins_above = joins_above
+        self._passes_join = leaves_many(con, self._plan, self._staged(), joins_above)
 
     def run(self) -> Matching:
         joined = self._try() or self._carefully()
         for side, watermark in zip(self._sides, joined.watermarks, strict=True):
             side.watermark = side.watermark if self._careful else watermark
+        later = self._later_passes(joined) if self._passes_join else []
         return Matching(
-            internal=_facts(self._con, self._sides[0]),
-            external=_facts(self._con, self._sides[1]),
-            agreed=joined.agreed,
-            agreed_within=joined.agreed_within,
-            candidates=self._candidates(joined),
-            statistics=joined.statistics,
+            internal=facts.side_facts(self._con, self._sides[0]),
+            external=facts.side_facts(self._con, self._sides[1]),
+            agreed=sum(each.agreed for each in (joined, *later)),
+            agreed_within=sum(each.agreed_within for each in (joined, *later)),
+            candidates=self._candidates(joined, later),
+            statistics=[row for each in (joined, *later) for row in each.statistics],
             checks=tuple(checks.facts_of(check) for check in self._checks),
         )
 
@@ -178,18 +164,15 @@ class _Match:
         """The join on the assumption that nothing is special; None where something is."""
         if self._task.watched or any(side.task.carried for side in self._sides):
             return None
-        if any(residue.replaces_any(self._con, side.staged) for side in self._sides):
-            return None
-        if any(self._searches_identities(side.staged) for side in self._sides):
-            return None
-        if any(side.staged.counted and self._has_faults(side.staged) for side in self._sides):
-            return None
+        for each in self._staged():
+            if residue.replaces_any(self._con, each) or self._searches_identities(each):
+                return None
+            if each.counted and self._has_faults(each):
+                return None
         sides = hoped_sides(self._plan, self._bounds, *self._staged())
         joined = self._join(sides)
-        cut = self._task.cut
-        late = cut is not None and any(
-            mark is not None and mark > cut for mark in joined.watermarks
-        )
+        cut, marks = self._task.cut, [each for each in joined.watermarks if each is not None]
+        late = cut is not None and any(mark > cut for mark in marks)
         if joined.faults or late:
             return None
         return self._without_repetition(joined, sides)
@@ -251,7 +234,7 @@ class _Match:
         internal, external = self._sides
         return internal.staged, external.staged
 
-    def _carry(self, side: _SideState) -> None:
+    def _carry(self, side: SideState) -> None:
         """Bring carried items in, unless the source has them again."""
         cut = self._task.cut
         clock = self._plan.records.clock
@@ -267,8 +250,9 @@ class _Match:
                 record = item.record
                 side.loose.append(Record(record.values, record.identity, carried_from=item.since))
         residue.add_keys(self._con, step, self._plan, side.loose)
+        residue.add_named(self._con, step, side.staged, side.loose)
 
-    def _set_after_cut_aside(self, side: _SideState) -> None:
+    def _set_after_cut_aside(self, side: SideState) -> None:
         clock = name(self._plan.records.clock or "")
         rows = residue.take_where(
             self._con,
@@ -288,7 +272,7 @@ class _Match:
             side.loose += rows
             side.taken += len(rows)
 
-    def _join(self, sides: Sides) -> Joined:
+    def _join(self, sides: Sides, number: int = 0) -> Joined:
         return join(
             self._con,
             self._plan,
@@ -296,10 +280,19 @@ class _Match:
             self._bounds,
             sides,
             self._checks,
+            number=number,
             multipliers=any(each.multiplier != ONE for each in self._task.instruments.values()),
+            one_sided=not self._passes_join,
         )
 
-    def _repeated(self, joined: Joined) -> list[_SideState]:
+    def _later_passes(self, joined: Joined) -> list[Joined]:
+        """Joins of what the first one left, pass by pass; what they leave becomes loose."""
+        loose = (self._sides[0].loose, self._sides[1].loose)
+        passes = LaterPasses(self._con, self._plan, self._staged(), loose, self._task.watched)
+        passes.create_rest(joined.sides, folded=self._folded is not None)
+        return passes.run(self._join, self._joins_above)
+
+    def _repeated(self, joined: Joined) -> list[SideState]:
         """The sides with repeated keys. A row joined twice is the *other* side's repetition."""
         internal, external = self._sides
         guilty = []
@@ -309,7 +302,7 @@ class _Match:
             guilty.append(internal)
         return guilty
 
-    def _candidates(self, joined: Joined) -> Iterator[Candidate]:
+    def _candidates(self, joined: Joined, later: Sequence[Joined]) -> Iterator[Candidate]:
         """Pairs as they come; the one-sided rows and all special ones are matched at the end."""
         gone: Sequence[Collection[int]] = ((), ())
         if self._folded is not None:
@@ -317,13 +310,18 @@ class _Match:
             yield from self._folded.duplicates
             yield from self._kept(self._folded.joined.kept, ((), ()))
         yield from self._kept(joined.kept, gone)
+        for number, each in enumerate(later, start=1):
+            yield from self._kept(each.kept, ((), ()), number)
         yield from self._matched_in_memory()
 
-    def _kept(self, kept: Any, gone: Sequence[Collection[int]]) -> Iterator[Candidate]:
+    def _kept(
+        self, kept: Any, gone: Sequence[Collection[int]], number: int = 0
+    ) -> Iterator[Candidate]:
         """The pairs among what a join kept; its one-sided rows become loose.
 
         Args:
             gone: rows of each side that are not to be seen.
+            number: of the pass.
         """
         internal, external = self._sides
         for struct in structs(kept):
@@ -344,12 +342,11 @@ class _Match:
                     external.loose.append(other)
                 elif one is not None:
                     internal.loose.append(one)
-            pairs = list(
-                map(Pair, self._identified(ours, internal), self._identified(theirs, external))
-            )
+            ours, theirs = self._identified(ours, internal), self._identified(theirs, external)
+            pairs = list(map(Pair, ours, theirs, repeat(number)))
             yield from checks.look_up(self._con, self._checks, self._plan, pairs)
 
-    def _identified(self, records: list[Record], side: _SideState) -> list[Record]:
+    def _identified(self, records: list[Record], side: SideState) -> list[Record]:
         return identify(records, side.staged.bound.identity, self._plan.records)
 
     def _matched_in_memory(self) -> Iterator[Candidate]:
@@ -370,20 +367,3 @@ class _Match:
             else:
                 yield candidate
         yield from checks.look_up(self._con, self._checks, self._plan, pairs)
-
-
-def _facts(con: duckdb.DuckDBPyConnection, side: _SideState) -> SideFacts:
-    staged, controls = side.staged, side.task.scan.controls
-    return SideFacts(
-        rows=side.rows,
-        quarantined=tuple(staged.quarantined),
-        after_cut=tuple(side.after_cut),
-        watermark=side.watermark,
-        totals=facts.totals(con, staged, controls) if controls.totals else {},
-        missing_symbols=(facts.missing_symbols(con, staged, controls) if controls.symbols else ()),
-        outside_window=facts.outside_window(con, staged, controls),
-        columns=staged.columns,
-        identity=staged.bound.identity,
-        skipped=staged.rows - side.rows - len(staged.quarantined),
-        unreadable=tuple(side.unreadable),
-    )

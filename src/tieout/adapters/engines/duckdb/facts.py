@@ -8,10 +8,12 @@ import duckdb
 
 from tieout.adapters.engines.duckdb.columns import name
 from tieout.adapters.engines.duckdb.join import readable_sql
+from tieout.adapters.engines.duckdb.sides import SideState
 from tieout.adapters.engines.duckdb.staging import Staged
 from tieout.core.money import add, multiply
 from tieout.core.scan import Controls
 from tieout.core.schema import ColumnType
+from tieout.ports import SideFacts
 
 _BATCH = 50_000
 
@@ -91,3 +93,21 @@ def outside_window(con: duckdb.DuckDBPyConnection, staged: Staged, controls: Con
         f" WHERE {name(clock)} < {first} OR {name(clock)} > {last}"
     ).fetchall()[0][0]
     return found
+
+
+def side_facts(con: duckdb.DuckDBPyConnection, side: SideState) -> SideFacts:
+    """Everything that is known of a side."""
+    staged, controls = side.staged, side.task.scan.controls
+    return SideFacts(
+        rows=side.rows,
+        quarantined=tuple(staged.quarantined),
+        after_cut=tuple(side.after_cut),
+        watermark=side.watermark,
+        totals=totals(con, staged, controls) if controls.totals else {},
+        missing_symbols=(missing_symbols(con, staged, controls) if controls.symbols else ()),
+        outside_window=outside_window(con, staged, controls),
+        columns=staged.columns,
+        identity=staged.bound.identity,
+        skipped=staged.rows - side.rows - len(staged.quarantined),
+        unreadable=tuple(side.unreadable),
+    )

@@ -26,7 +26,7 @@ from tieout.core.match.plan import Plan, Step
 from tieout.core.model import Group, Kind, Record, Role, Side
 from tieout.core.rows import DriftStatistic
 
-_MIXED: Final = "mixed"
+MIXED: Final = "mixed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +74,12 @@ def fold(
     for label, own, relation in zip(LABELS, sides.columns, sides.relations, strict=True):
         rows = f"({relation}) AS s SEMI JOIN {residue.CAREFUL} AS k ON {same_key(step, 's', 'k')}"
         _create_folded(con, label, own, rows)
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {_MIXED} AS {_mixed_sql(plan, staged, on)}")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE {MIXED} AS {_mixed_sql(plan, staged, on)}")
 
     def of(table: str, which: str) -> Sides:
         selected = (
             f"SELECT row, {OK} AS state, {', '.join(map(name, own))} FROM {label}_{table} AS s"
-            f" {which} JOIN {_MIXED} AS m ON {same_key(step, 's', 'm')}"
+            f" {which} JOIN {MIXED} AS m ON {same_key(step, 's', 'm')}"
             for label, own in zip(LABELS, sides.columns, strict=True)
         )
         return Sides(sides.columns, (next(selected), next(selected)))
@@ -88,7 +88,7 @@ def fold(
     once = join(single)
     corrected = joined.less(join(of("repeated", "ANTI"))).plus(once)
     mixed: list[list[Record]] = [[], []]
-    if con.execute(f"SELECT 1 FROM {_MIXED} LIMIT 1").fetchall():
+    if con.execute(f"SELECT 1 FROM {MIXED} LIMIT 1").fetchall():
         part = of("repeated", "SEMI")
         contributed = join(part)
         if _any_is_largest(contributed.statistics, joined.statistics):
@@ -156,7 +156,7 @@ def _duplicates(
 ) -> Iterator[Group]:
     """The first record of each, by its row, as primary, and the others as its duplicates."""
     table: Any = con.sql(
-        f"SELECT s.* FROM {staged.label}_folded AS s ANTI JOIN {_MIXED} AS m"
+        f"SELECT s.* FROM {staged.label}_folded AS s ANTI JOIN {MIXED} AS m"
         f" ON {same_key(step, 's', 'm')} WHERE len(rows) > 1 ORDER BY row"
     ).to_arrow_table()
     first = identify(

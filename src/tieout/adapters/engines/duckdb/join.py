@@ -44,11 +44,13 @@ class Joined:
     """What one join found.
 
     Attributes:
+        sides: what was joined.
         kept: Arrow structs of pairs that may break and of one-sided rows, chunked.
         faults: rows of each side that are doubtful or unwanted: the join must be done again
             without them.
     """
 
+    sides: Sides
     pairs: int
     left_only: int
     right_only: int
@@ -168,26 +170,31 @@ def join(
     sides: Sides,
     checks: tuple[Checked, ...],
     *,
+    number: int,
     multipliers: bool,
+    one_sided: bool,
 ) -> Joined:
-    """Join by the first pass; count everything, keep what may break.
+    """Join by a pass; count everything, keep what may break.
 
     Args:
         rules: of the checks.
         bounds: as `tolerances.create_tolerances` was given them.
+        number: of the pass.
+        one_sided: keep one-sided rows as well.
     """
-    step = plan.steps[0]
+    step = plan.steps[number]
     bounds = {column: own for column, own in bounds.items() if column not in step.on}
     relation = con.sql(_pairs_sql(plan, step, sides, checks, bounds))
     may = may_break(plan, bounds, rules, multipliers=multipliers, paired_on=step.on)
-    one_sided = nw.col("internal_row").is_null() | nw.col("external_row").is_null()
+    alone = nw.col("internal_row").is_null() | nw.col("external_row").is_null()
     joined = (
         nw.from_native(relation)
-        .with_columns(__keep=one_sided | may, __within=differs(bounds))
+        .with_columns(__keep=alone | may, __within=differs(bounds), __alone=alone)
         .to_native()
     )
-    sql = _aggregate_sql(joined.sql_query(), sides, bounds)
-    return _joined(con.sql(sql).to_arrow_table(), tuple(bounds))
+    kept = "__keep" if one_sided else "__keep AND NOT __alone"
+    sql = _aggregate_sql(joined.sql_query(), sides, bounds, kept)
+    return _joined(con.sql(sql).to_arrow_table(), sides, tuple(bounds), number)
 
 
 def _pairs_sql(
@@ -233,7 +240,7 @@ def _pairs_sql(
     )
 
 
-def _aggregate_sql(joined: str, sides: Sides, bounds: Mapping[str, ColumnBounds]) -> str:
+def _aggregate_sql(joined: str, sides: Sides, bounds: Mapping[str, ColumnBounds], kept: str) -> str:
     fields = [
         f"{name(each)} := {name(each)}"
         for own, label in zip(sides.columns, LABELS, strict=True)
@@ -251,7 +258,7 @@ def _aggregate_sql(joined: str, sides: Sides, bounds: Mapping[str, ColumnBounds]
         f"count(*) FILTER ({fault}) AS faults",
         "max(internal__clock) AS internal_clock",
         "max(external__clock) AS external_clock",
-        f"list(struct_pack({', '.join(fields)})) FILTER (__keep) AS kept",
+        f"list(struct_pack({', '.join(fields)})) FILTER ({kept}) AS kept",
     ]
     distances = ""
     for column, own_bounds in bounds.items():
@@ -291,7 +298,7 @@ def _sums(gap: str, bounds: ColumnBounds) -> tuple[str, str]:
     return f"sum(CAST(trunc({gap}) AS HUGEINT))", f"sum({gap} - trunc({gap}))"
 
 
-def _joined(table: Any, columns: tuple[str, ...]) -> Joined:
+def _joined(table: Any, sides: Sides, columns: tuple[str, ...], number: int) -> Joined:
     rows = table.drop_columns(["kept"]).to_pylist()
 
     def total(column: str) -> int:
@@ -302,7 +309,7 @@ def _joined(table: Any, columns: tuple[str, ...]) -> Joined:
 
     statistics = tuple(
         DriftStatistic(
-            step=0,
+            step=number,
             column=column,
             symbol=row["symbol"],
             pairs=row[f"{column}_pairs"],
@@ -314,6 +321,7 @@ def _joined(table: Any, columns: tuple[str, ...]) -> Joined:
         if row[f"{column}_pairs"]
     )
     return Joined(
+        sides=sides,
         pairs=total("joined") - total("left_only") - total("right_only"),
         left_only=total("left_only"),
         right_only=total("right_only"),

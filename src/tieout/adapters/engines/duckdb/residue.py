@@ -18,7 +18,7 @@ from tieout.adapters.engines.duckdb.rows import cells
 from tieout.adapters.engines.duckdb.staging import ARROW_TYPES, Staged
 from tieout.core.canonical import derived_id, plain_record
 from tieout.core.lifecycle import OpenItem
-from tieout.core.match.identity import outlives
+from tieout.core.match.identity import outlives, replaces
 from tieout.core.match.plan import OWNERS, Plan, Step
 from tieout.core.model import Record
 
@@ -103,6 +103,28 @@ def add_superseded(con: duckdb.DuckDBPyConnection, step: Step, staged: Staged) -
             f"INSERT INTO {CAREFUL} SELECT {keys} FROM ({side}) WHERE trade_id IN"
             f" (SELECT {target} FROM ({acting}) WHERE {target} IS NOT NULL)"
         )
+
+
+def name_replaced(con: duckdb.DuckDBPyConnection, rows: Iterable[Record]) -> bool:
+    """Register `named`, the trade ids that `rows` replace or bust; tells if there are any."""
+    named = {replaces(record) for record in rows} - {None}
+    if named:
+        con.register("named", pa.table({"trade_id": pa.array(list(named), pa.string())}))
+    return bool(named)
+
+
+def add_named(
+    con: duckdb.DuckDBPyConnection, step: Step, staged: Staged, rows: Iterable[Record]
+) -> None:
+    """Make the keys of records that `rows` replace or bust careful ones."""
+    if "trade_id" not in staged.columns or not name_replaced(con, rows):
+        return
+    keys = ", ".join(name(each) for each in step.on)
+    con.execute(
+        f"INSERT INTO {CAREFUL} SELECT {keys} FROM ({side_sql(staged)})"
+        " SEMI JOIN named USING (trade_id)"
+    )
+    con.unregister("named")
 
 
 def replaces_any(con: duckdb.DuckDBPyConnection, staged: Staged) -> bool:
