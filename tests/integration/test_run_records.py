@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -423,3 +424,24 @@ def test_severity_and_values_in_the_reporting_currency(world: World) -> None:
     ran = world.run(at="2026-03-02T18:00:00Z")
     assert (ran.row.status, ran.of("T1").value_amount) == ("incomplete", None)
     assert "values are unknown" in ran.reasons
+
+
+def test_differences_inside_tolerance_are_summed_by_pass_column_and_symbol(world: World) -> None:
+    world.rules = (
+        "match: [{on: [trade_id]}, {on: [order_id, symbol]}], compare: {price: {within: 1}}"
+        ", ignore: [trade_id]"
+    )
+    ran = world.run(
+        "trade_id, order_id, symbol, price\n T1, O1, A, 5\n T2, O2, A, 5\n T3, O3, A, 5\n"
+        " T4, O4, B, 5\n T4, O4, B, 5.0\n T5, O5, B, 5",
+        "trade_id, order_id, symbol, price\n T1, O1, A, 5.5\n T2, O2, A, 4\n V3, O3, A, 5.25\n"
+        " T4, O4, B, 5.75\n T5, O5, B, 5",
+    )
+    assert [
+        (each.step, each.column, each.symbol, each.pairs, each.largest, each.total)
+        for each in ran.row.statistics
+    ] == [
+        (0, "price", "A", 2, Decimal(1), Decimal("1.5")),
+        (0, "price", "B", 1, Decimal("0.75"), Decimal("0.75")),
+        (1, "price", "A", 1, Decimal("0.25"), Decimal("0.25")),
+    ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -130,7 +129,7 @@ def judge(
         agreed=matching.agreed,
         within=matching.agreed_within,
     )
-    drift = _Drift(worked_out)
+    drift = _Drift()
     for candidate in matching.candidates:
         outcome = decide(candidate, bench)
         if watched and (open_ := _stays_open(outcome, candidate, bench, watched, intent)):
@@ -153,7 +152,7 @@ def judge(
         found=spool,
         open_items=spool.held(),
         quarantine=_quarantine(matching),
-        statistics=[*matching.statistics, *drift.statistics()],
+        statistics=drift.with_those_of(matching.statistics),
         evidence=evidence_of(
             matching,
             coverage,
@@ -238,7 +237,8 @@ def _count(
         case WithinTolerance():
             sums.agreed += 1
             sums.within += 1
-            drift.add(outcome)
+            if isinstance(candidate, Pair):
+                drift.add(candidate, outcome)
         case Agrees() | Flat():
             sums.agreed += 1
         case Expected():
@@ -342,29 +342,34 @@ def _inputs(coverage: Mapping[Side, Coverage], task: MatchTask) -> tuple[InputFi
 
 
 class _Drift:
-    """The largest and summed differences of pairs inside tolerance that were decided here."""
+    """The largest and summed differences inside tolerance, by pass, column and symbol."""
 
-    def __init__(self, worked_out: Plan) -> None:
-        self._plan = worked_out
-        self._sums: defaultdict[tuple[str, str | None], tuple[int, Decimal, Decimal]]
-        self._sums = defaultdict(lambda: (0, Decimal(0), Decimal(0)))
+    def __init__(self) -> None:
+        self._sums: dict[tuple[int, str, str | None], tuple[int, Decimal, Decimal]] = {}
 
-    def add(self, outcome: WithinTolerance) -> None:
-        symbol = outcome.internal.values.get("symbol")
+    def add(self, pair: Pair, outcome: WithinTolerance) -> None:
+        """Count a pair that was decided here."""
+        internal, external = pair.internal.values, pair.external.values
+        symbol = internal.get("symbol") or external.get("symbol")
         for column, _ in outcome.used:
-            gap = _gap(outcome.internal.values.get(column), outcome.external.values.get(column))
+            gap = _gap(internal.get(column), external.get(column))
             if gap is not None:
-                key = (column, symbol if isinstance(symbol, str) else None)
-                pairs, largest, total = self._sums[key]
-                self._sums[key] = (pairs + 1, max(largest, gap), add(total, gap))
+                key = (pair.step, column, symbol if isinstance(symbol, str) else None)
+                self._count(key, 1, gap, gap)
 
-    def statistics(self) -> list[DriftStatistic]:
-        return [
-            DriftStatistic(0, column, symbol, pairs, largest, total)
-            for (column, symbol), (pairs, largest, total) in sorted(
-                self._sums.items(), key=lambda item: (item[0][0], item[0][1] or "")
-            )
-        ]
+    def with_those_of(self, counted: Iterable[DriftStatistic]) -> list[DriftStatistic]:
+        """Together with the pairs that an engine counted."""
+        for each in counted:
+            key = (each.step, each.column, each.symbol)
+            self._count(key, each.pairs, each.largest, each.total)
+        ordered = sorted(self._sums.items(), key=lambda item: (*item[0][:2], item[0][2] or ""))
+        return [DriftStatistic(*key, *sums) for key, sums in ordered]
+
+    def _count(
+        self, key: tuple[int, str, str | None], pairs: int, largest: Decimal, total: Decimal
+    ) -> None:
+        known = self._sums.get(key, (0, Decimal(0), Decimal(0)))
+        self._sums[key] = (known[0] + pairs, max(known[1], largest), add(known[2], total))
 
 
 def _gap(left: object, right: object) -> Decimal | None:
