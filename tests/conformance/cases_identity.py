@@ -67,6 +67,15 @@ CASES = [
         "CONFLICT i1 i2 e1 e2",
     ),
     Case(
+        "edge_11_conflicts_that_meet_one_on_the_other_side_are_one_group",
+        "currency, wallet, total, free\n EUR, spot, 1, 1\n EUR, , 1, 1\n EUR, , 1, 2\n"
+        " EUR, spot, 1, 2",
+        "account, currency, total, free\n A, EUR, 1, 1\n A, EUR, 1, 2",
+        "CONFLICT i1 i2 i3 i4 e1 e2",
+        records="balances",
+        on="currency",
+    ),
+    Case(
         "edge_11_conflict_blocks_its_key_in_a_later_pass",
         "trade_id, order_id, quantity\n T1, O1, 1",
         "trade_id, order_id, quantity\n T9, O1, 1\n T9, O1, 2",

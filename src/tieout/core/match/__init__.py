@@ -53,7 +53,8 @@ D. Blocked keys. For each pass in B and C in order, a free record whose key in t
    key of a CONFLICT on the other side joins that conflict's group as a candidate (the first such
    conflict by its anchor), and is free no longer. A free record whose key equals the key of a
    quarantined row of the other side, of which that key was readable, is a Single with
-   `partner_quarantined`. Two conflicts on opposite sides with an equal pass key are one group.
+   `partner_quarantined`. Two conflicts on opposite sides with an equal pass key are one group,
+   and so are all that one of them meets.
 
 E. All other free records are Singles.
 

@@ -151,18 +151,28 @@ class _Conflicts:
         self._join_opposite()
 
     def _join_opposite(self) -> None:
-        """Two conflicts on opposite sides with an equal key are about the same record."""
+        """Conflicts on opposite sides with an equal key are about the same record, and so are all
+        that one of them meets."""
+        home = list(range(len(self._members)))
         for step in self._plan.steps:
-            keys = self._keys(step, Side.INTERNAL)
-            for index, members in enumerate(self._members):
-                if not members or any(side is Side.INTERNAL for side, _, _ in members):
-                    continue
-                for _, _, record in members:
-                    found = keys.get(step.key(record.values) or ())
-                    if found is not None:
-                        self._members[found] += members
-                        self._members[index] = []
-                        break
+            ours, theirs = self._holders(step, Side.INTERNAL), self._holders(step, Side.EXTERNAL)
+            for key in ours.keys() & theirs.keys():
+                first, *others = sorted({_root(home, each) for each in (*ours[key], *theirs[key])})
+                for other in others:
+                    home[other] = first
+        for index, members in enumerate(self._members):
+            if (first := _root(home, index)) != index:
+                self._members[first] += members
+                self._members[index] = []
+
+    def _holders(self, step: Step, side: Side) -> dict[Key, list[int]]:
+        """The conflicts that have a record of the side under a key."""
+        holders: defaultdict[Key, list[int]] = defaultdict(list)
+        for index, members in enumerate(self._members):
+            for where, _, record in members:
+                if where is side and (key := step.key(record.values)) is not None:
+                    holders[key].append(index)
+        return holders
 
     def _keys(self, step: Step, side: Side) -> dict[Key, int]:
         keys: dict[Key, int] = {}
@@ -192,6 +202,12 @@ class _Conflicts:
         for members in self._members:
             if members:
                 yield Group(Kind.CONFLICT, _ordered(members, self._plan))
+
+
+def _root(home: Sequence[int], index: int) -> int:
+    while home[index] != index:
+        index = home[index]
+    return index
 
 
 def _blocked_keys(
