@@ -6,10 +6,20 @@
       ConfigError           the YAML file is wrong; carries every problem found
       SourceError           a source could not be read: never "no records"
         SourceMissing       it is not there (yet)
+        VenueError          an exchange's API did not give an answer that can be used
+          VenueTimeout      it gave none in time
+          VenueRateLimited  it asks to wait: a rate limit, maintenance
+          VenueRefused      it refuses the credentials: nobody tries again before a person has
+          VenueMalformed    it answered, but not what it answers when all is well
+          VenueUnsupported  it has no such thing to ask
+      CalculationError      a number cannot be worked out: a position without an opening entry
+      RecoveryError         what a crash or a lost connection left open cannot be made good
       EngineError           the engine could not finish: out of memory, or a bug
       StoreError            the store cannot be used
         StoreOutdated       its schema is older or newer than this program
         RunSuperseded       another run of the reconciliation came between
+        LeaseLost           another process runs this monitor now
+        JournalConflict     an entry is there already, and says something else
 
 Bad *records* are not errors: they are `tieout.core.model.Quarantined` values.
 Each error says what is wrong, where, and the next command to try.
@@ -126,6 +136,60 @@ class SourceMissing(SourceError):
     """The source is not there: no such file, no such table, no file matches the pattern."""
 
 
+class VenueError(SourceError):
+    """An exchange's API did not give an answer that can be used. Trying again may help.
+
+    Attributes:
+        venue: as the configuration names the source. `method`: what was asked of it.
+        code: the venue's own error code, if it sent one.
+        retry_after: seconds that the venue asks to wait, if it says so.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        venue: str,
+        method: str,
+        code: str | None = None,
+        retry_after: float | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(what, where=f"{venue}: {method}", hint=hint)
+        self.venue = venue
+        self.method = method
+        self.code = code
+        self.retry_after = retry_after
+
+
+class VenueTimeout(VenueError):
+    """No answer in time. Whether the venue acted on the question is not known."""
+
+
+class VenueRateLimited(VenueError):
+    """The venue asks to wait: too many questions, or maintenance."""
+
+
+class VenueRefused(VenueError):
+    """The venue refuses the credentials. Asking again could lock the key: one alert, and stop."""
+
+
+class VenueMalformed(VenueError):
+    """A body that is cut, empty, HTML, or lacks what every good answer has: no empty account."""
+
+
+class VenueUnsupported(VenueError):
+    """The venue, or this adapter, has no such thing to ask. Trying again does not help."""
+
+
+class CalculationError(TieoutError):
+    """A number cannot be worked out from what is known. It is unknown, not zero."""
+
+
+class RecoveryError(TieoutError):
+    """What a crash or a lost connection left open cannot be made good."""
+
+
 class EngineError(TieoutError):
     """The engine could not finish. Nothing was stored."""
 
@@ -140,3 +204,11 @@ class StoreOutdated(StoreError):
 
 class RunSuperseded(StoreError):
     """Another run of the same reconciliation was committed while this one worked."""
+
+
+class LeaseLost(StoreError):
+    """Another process runs this monitor now; what this one worked out was not stored."""
+
+
+class JournalConflict(StoreError):
+    """The journal has an entry of that id, with other content. It is append-only."""

@@ -15,8 +15,10 @@ from typing import Protocol
 
 from tieout.core.found import Found
 from tieout.core.held import Held
+from tieout.core.journal import JournalEntry, JournalRow
 from tieout.core.lifecycle import KnownBreak, OpenItem, Transition
-from tieout.core.model import Candidate, Quarantined, Record, Side
+from tieout.core.live import Answer, Ask, Permissions
+from tieout.core.model import Candidate, Quarantined, Record, Severity, Side
 from tieout.core.read import Reading
 from tieout.core.rows import (
     BreakFilter,
@@ -55,6 +57,84 @@ class Source(Protocol):
             SourceMissing: it is not there.
             SourceError: it is there and cannot be read whole.
         """
+        ...
+
+
+# Live sources
+
+
+class Feed(Protocol):
+    """Somebody who answers now: a venue, or a book. Coroutines run on the loop of the monitors."""
+
+    @property
+    def name(self) -> str:
+        """As the configuration calls it."""
+        ...
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """The record types that it can be asked for."""
+        ...
+
+    async def fetch(self, ask: Ask) -> Answer:
+        """Answer a question whole, or say in the answer how far it reaches.
+
+        Raises:
+            SourceError: there is no answer that can be used; for a venue it is a VenueError.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections. More than once is no error."""
+        ...
+
+
+class Venue(Feed, Protocol):
+    """An account at an exchange."""
+
+    @property
+    def venue(self) -> str:
+        """The exchange, `binance`: the `venue` of its records."""
+        ...
+
+    @property
+    def account(self) -> str: ...
+
+    async def skew(self) -> int:
+        """The venue's clock minus ours, in nanoseconds, halfway between request and reply."""
+        ...
+
+    async def permissions(self) -> Permissions: ...
+
+    async def instruments(self) -> Mapping[str, Instrument]:
+        """By unified symbol. The only thing that is cached."""
+        ...
+
+
+class Book(Feed, Protocol):
+    """What the firm believes.
+
+    A book that offers `trades` and `movements` can be held against a snapshot at any instant.
+    One that offers only snapshots can be compared while nothing moves.
+    """
+
+    async def version(self) -> str:
+        """Changes whenever an answer could have changed; equal versions, equal answers."""
+        ...
+
+
+class Notifier(Protocol):
+    """Where alerts go."""
+
+    def alert(self, severity: Severity, title: str, text: str, *, about: str) -> None:
+        """Tell people. `about` names the matter: one alert a matter until it is settled.
+
+        Never raises: an alert that cannot be sent is counted and logged.
+        """
+        ...
+
+    def settled(self, about: str) -> None:
+        """The matter is over: the next alert about it is a new one."""
         ...
 
 
@@ -179,6 +259,95 @@ class Engine(Protocol):
 # The store
 
 
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to run a monitor, for a while.
+
+    Attributes:
+        fence: rises with every holder; a result of an earlier one is refused.
+        until: UTC nanoseconds.
+    """
+
+    name: str
+    holder: str
+    fence: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Somebody stopped the monitors of `scope` (a reconciliation; `*` is all of them)."""
+
+    scope: str
+    by: str
+    reason: str
+    since: int
+    until: int | None = None
+
+
+class Journal(Protocol):
+    """The embedded ledger's entries: append-only."""
+
+    def append(self, entries: Sequence[JournalEntry]) -> int:
+        """Add entries in one transaction; returns how many were new.
+
+        The same id with the same content again is nothing new.
+
+        Raises:
+            JournalConflict: an id is there with other content. Nothing was added.
+        """
+        ...
+
+    def read(
+        self,
+        *,
+        account: str | None = None,
+        venue: str | None = None,
+        records: str | None = None,
+        after: int = 0,
+    ) -> Iterator[JournalRow]:
+        """Rows with a greater number than `after`, in the order of their numbers."""
+        ...
+
+    def last(self) -> int:
+        """The number of the newest row; 0 where there is none."""
+        ...
+
+
+class Monitors(Protocol):
+    """What monitors of several processes have to agree on."""
+
+    def acquire(self, name: str, holder: str, *, seconds: float, now: int) -> Lease | None:
+        """The lease, where nobody else holds it; renewed, where `holder` has it already."""
+        ...
+
+    def release(self, lease: Lease) -> None:
+        """Give it back early. Nothing happens where it was lost."""
+        ...
+
+    def pause(self, pause: Pause) -> None: ...
+
+    def resume(self, scope: str) -> bool:
+        """Whether it was paused."""
+        ...
+
+    def pauses(self, now: int) -> Sequence[Pause]:
+        """Those that hold, by scope."""
+        ...
+
+    def cursor(self, name: str) -> int | None:
+        """How far a window of events has come, UTC nanoseconds."""
+        ...
+
+    def advance(self, name: str, to: int) -> None:
+        """Move a cursor forward; never back."""
+        ...
+
+    def fold(self, *, before: datetime) -> int:
+        """Turn runs that changed no break into one summary a day; returns how many runs."""
+        ...
+
+
 class Spool(Protocol):
     """Keeps what a run found until it can be settled in the order of the ids."""
 
@@ -222,6 +391,7 @@ class RunResult:
         finish: called after the last transition: the run's row, with digest and break counts.
         open_items: all records to carry after this business date, sorted by key.
         quarantine: with their side (None for the rows of a check's source).
+        lease: what entitles the writer to run this monitor; checked in the transaction.
     """
 
     intent: RunIntent
@@ -231,6 +401,7 @@ class RunResult:
     open_items: Iterable[Held] = ()
     quarantine: Iterable[tuple[Side | None, Quarantined]] = ()
     covered: Mapping[Side, bool] = field(default_factory=dict)
+    lease: Lease | None = None
 
 
 class Store(Protocol):
@@ -260,6 +431,7 @@ class Store(Protocol):
 
         Raises:
             RunSuperseded: another result of the reconciliation was committed since `fence`.
+            LeaseLost: somebody else holds the lease that the result was worked out under.
         """
         ...
 
@@ -303,6 +475,12 @@ class Store(Protocol):
         ...
 
     def quarantine(self, run_id: str) -> Iterator[QuarantineRow]: ...
+
+    @property
+    def journal(self) -> Journal: ...
+
+    @property
+    def monitors(self) -> Monitors: ...
 
     def close(self) -> None: ...
 
