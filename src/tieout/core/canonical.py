@@ -215,6 +215,8 @@ def jsonable(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         data = {field.name: jsonable(getattr(value, field.name)) for field in fields(value)}
         return {"type": type(value).__name__, **data}
+    if isinstance(value, msgspec.Struct):
+        return {"type": type(value).__name__, **jsonable(msgspec.structs.asdict(value))}
     if isinstance(value, Enum):
         return value.name.lower()
     if isinstance(value, Decimal):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from tieout.core.model import Difference, Kind, Pair, PlainRecord, Value
+from tieout.core.model import Difference, Kind, Money, Pair, PlainRecord, Record, Value
 from tieout.core.money import beyond_share, distance, multiply, plain, subtract
-from tieout.core.rules import Measure, Tolerance
+from tieout.core.rules import Measure, Rules, Tolerance
 from tieout.core.schema import Column, ColumnType
 from tieout.core.severity import CANCELLED, Finding
 from tieout.core.valuation import Valuation
@@ -160,3 +160,31 @@ def difference(column: Compared, pair: Pair, ours: PlainRecord, theirs: PlainRec
     elif isinstance(internal, int) and isinstance(external, int):
         gap = plain(multiply(Decimal(internal - external), NANO))
     return Difference(name, ours.get(name), theirs.get(name), gap)
+
+
+AMOUNTS: Final = {"positions": "quantity", "balances": "total"}
+"""The amount that a snapshot is about. A record in which it is zero says that nothing is there."""
+
+
+def worth_little(column: str, pair: Pair, rules: Rules, valuation: Valuation) -> str | None:
+    """The value tolerance in words, where the difference in an amount is inside of it."""
+    limit = rules.value_tolerance
+    if limit is None or column != AMOUNTS.get(rules.records):
+        return None
+    worth = valuation.difference(column, pair.internal.values, pair.external.values)
+    return _within_value(limit, worth, valuation)
+
+
+def is_worth_little(record: Record, rules: Rules, valuation: Valuation) -> bool:
+    """Whether a whole position or balance is inside the value tolerance."""
+    limit = rules.value_tolerance
+    if limit is None or rules.records not in AMOUNTS:
+        return False
+    return _within_value(limit, valuation.whole(record.values), valuation) is not None
+
+
+def _within_value(limit: Money, worth: Money | None, valuation: Valuation) -> str | None:
+    converted = valuation.convert(worth, limit.currency)
+    if converted is None or converted.amount > limit.amount:
+        return None
+    return f"worth <= {plain(limit.amount)} {limit.currency}"

@@ -13,23 +13,25 @@ Pairs
      fails: WithinTolerance, which names each tolerance used. Otherwise one Break.
   4. A break lists every field that breaks, in contract order, and no field inside tolerance.
      Its kind is the first of its findings' kinds in the order of `Kind`.
-  5. A check looks at the internal record and its PnL row. No row, no PnL in it, or a side or
+  5. An amount of a position or balance, or a whole one that the other side lacks, that is worth
+     no more than the rules' value tolerance is inside tolerance. Of unknown worth, it is not.
+  6. A check looks at the internal record and its PnL row. No row, no PnL in it, or a side or
      formula that the check needs and does not have: no check, no break.
 Singles
-  6. A partner that is there but unreadable makes the record Unknown; so does a side that does
+  7. A partner that is there but unreadable makes the record Unknown; so does a side that does
      not cover it. Only a covered side can lack a record.
-  7. A position or balance of zero equals nothing at all: Flat.
-  8. A record is MISSING on the other side once as_of is after its deadline, and Expected until
+  8. A position or balance of zero equals nothing at all: Flat.
+  9. A record is MISSING on the other side once as_of is after its deadline, and Expected until
      then. The deadline runs from the record's clock, else from the start (UTC) of the business
      date that it came with: from as_of it would never pass. Without a deadline there is no
      waiting, except that an event later than or at as_of is still Expected. A snapshot of now
      (its clock is `as_of`) was never in flight, so it waits for nothing.
-  9. A MISSING break is in doubt if its side has quarantined rows of which the key is unreadable.
+ 10. A MISSING break is in doubt if its side has quarantined rows of which the key is unreadable.
 Breaks
-  10. The id is that of the anchor record's identity: the internal primary record, else the
+ 11. The id is that of the anchor record's identity: the internal primary record, else the
       external one. A pair says in `alias` what id it had while its internal record was missing.
-  11. Severity is the worst over all findings. The value at risk is the largest of theirs.
-  12. Equal candidates give equal breaks: records are sorted by side, role and content.
+ 12. Severity is the worst over all findings. The value at risk is the largest of theirs.
+ 13. Equal candidates give equal breaks: records are sorted by side, role and content.
 """
 
 from __future__ import annotations
@@ -52,7 +54,17 @@ from tieout.core.canonical import (
     plain_record,
 )
 from tieout.core.checks import FailedCheck, failed_checks
-from tieout.core.compare import Compared, difference, finding, kind_of, tolerance_text, within
+from tieout.core.compare import (
+    AMOUNTS,
+    Compared,
+    difference,
+    finding,
+    is_worth_little,
+    kind_of,
+    tolerance_text,
+    within,
+    worth_little,
+)
 from tieout.core.match.plan import Plan
 from tieout.core.model import (
     Agrees,
@@ -208,6 +220,8 @@ def _decide_pair(pair: Pair, bench: Bench) -> Outcome:
         tick = bench.valuation.tick(symbol) if tolerance.measure is Measure.TICKS else None
         if within(tolerance, left, right, tick):
             used.append((name, tolerance_text(tolerance, tick)))
+        elif (small := worth_little(name, pair, bench.rules, bench.valuation)) is not None:
+            used.append((name, small))
         else:
             breaking.append(column)
     failed = failed_checks(pair, bench.rules.checks, bench.valuation) if pair.checked else ()
@@ -225,7 +239,7 @@ def _decide_single(single: Single, bench: Bench) -> Outcome:
         return Unknown(side, record, f"its {side.other} partner is unreadable", quarantined=True)
     if (gap := lacking.coverage_gap(record)) is not None:
         return Unknown(side, record, gap)
-    if _is_flat(record, bench.records):
+    if is_worth_little(record, bench.rules, bench.valuation) or _is_flat(record, bench.records):
         return Flat(side, record)
     if not past_deadline(record, bench):
         return Expected(side, record)
@@ -237,12 +251,12 @@ def _decide_single(single: Single, bench: Bench) -> Outcome:
 
 
 def _is_flat(record: Record, records: RecordType) -> bool:
-    column = {"positions": "quantity", "balances": "total"}.get(records.name)
+    column = AMOUNTS.get(records.name)
     return column is not None and record.values.get(column) == 0
 
 
 def past_deadline(record: Record, bench: Bench) -> bool:
-    """Whether the other side has had its time to show a partner; see invariant 8."""
+    """Whether the other side has had its time to show a partner; see invariant 9."""
     clock, deadline = bench.records.clock, bench.rules.deadline
     if clock == "as_of":
         return True

@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TypeAlias
 
-from tieout.core.model import Kind, Severity
+from tieout.core.model import Kind, Money, Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +210,8 @@ class Rules:
         ignore: columns that are never compared.
         overrides: symbol to column to tolerance, in place of `compare`.
         reporting_currency: what value at risk is measured in; None: each in its own currency.
+        value_tolerance: of positions and balances: a difference that is worth no more than this
+            is inside tolerance. Where its worth is not known, this does not apply.
         max_quarantined: share of a side's rows (0.01 is 1 %) above which the side is incomplete.
     """
 
@@ -225,6 +227,7 @@ class Rules:
     severity: SeverityRules = field(default_factory=SeverityRules)
     policy: tuple[PolicyRule, ...] = ()
     reporting_currency: str | None = None
+    value_tolerance: Money | None = None
     max_quarantined: Decimal = Decimal("0.01")
 
     def tolerance(self, column: str, symbol: str | None) -> Tolerance:

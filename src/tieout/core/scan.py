@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
+from tieout.core.model import Quarantined
+
 FORMATS: Final = ("auto", "csv", "tsv", "parquet", "json", "ndjson", "xlsx")
 COMPRESSIONS: Final = ("auto", "none", "gzip", "zstd")
 
@@ -188,6 +190,8 @@ class Scan:
         allow_empty: no rows at all is a valid answer (configured, a control count of zero,
             or a holiday), and not a broken export.
         notes: what a person should know, e.g. "floats read as their shortest decimals".
+        reasons: why the source itself says that this is not everything.
+        unreadable: rows that never came as far as `rows`: an adapter could not read them.
     """
 
     source: str
@@ -196,6 +200,8 @@ class Scan:
     controls: Controls = field(default_factory=Controls)
     allow_empty: bool = False
     notes: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    unreadable: tuple[Quarantined, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ class Carried:
         before: open at the end of the last run before it.
         after: what an earlier run of the business date left open; `before` without one.
         repeating: sides that repeat their whole history.
+        adding: the run adds to its business date, and does not replace what earlier ones found.
     """
 
     day: date
@@ -73,14 +74,17 @@ class Carried:
     before: Sequence[Keyed] = ()
     after: Sequence[Keyed] = ()
     repeating: Collection[Side] = ()
+    adding: bool = False
 
     def first(self) -> list[OpenItem]:
         """What a run starts from."""
+        if self.adding:
+            return [item for _, item in self.after]
         return [item for _, item in self.before if item.side not in self.repeating]
 
     def again(self) -> list[OpenItem] | None:
         """What an incomplete run starts from instead, where that is something else."""
-        if self.after is self.before and not self.repeating:
+        if self.adding or (self.after is self.before and not self.repeating):
             return None
         return list({**dict(self.before), **dict(self.after)}.values())
 
@@ -105,6 +109,8 @@ def carried(
     day: date,
     records: RecordType,
     repeating: Collection[Side],
+    *,
+    adding: bool = False,
 ) -> Carried:
     """What is known of the open records before a run for `day`. Snapshots carry none."""
     if not records.event:
@@ -118,4 +124,4 @@ def carried(
     after = before
     if prior.latest is not None and prior.latest >= day:
         after = open_before(day + timedelta(days=1))
-    return Carried(day, records, before, after, repeating)
+    return Carried(day, records, before, after, repeating, adding)

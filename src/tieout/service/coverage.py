@@ -18,6 +18,7 @@ def coverage_of(
 ) -> Coverage:
     """How far a side's answer reaches: what was read, held against what it says of itself."""
     reasons = [
+        *scan.reasons,
         *_counted(scan, facts),
         *_summed(scan, facts),
         *_present(scan, facts),
@@ -26,7 +27,7 @@ def coverage_of(
     return Coverage(
         source=scan.source,
         rows=facts.rows,
-        quarantined=len(facts.quarantined),
+        quarantined=len(facts.quarantined) + len(scan.unreadable),
         complete=not reasons,
         reasons=tuple(reasons),
         watermark=facts.watermark,

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from msgspec.structs import replace
+
 from tieout.core.canonical import break_id, nanoseconds
 from tieout.core.checks import is_unchecked
 from tieout.core.decide import Bearing, Bench, decide
@@ -26,6 +28,7 @@ from tieout.core.model import (
     Quarantined,
     Record,
     Side,
+    Single,
     Unknown,
     WithinTolerance,
 )
@@ -37,7 +40,7 @@ from tieout.ports import Matching, MatchTask, SideFacts, Spool
 from tieout.service.carry import Key, held_by, held_item
 from tieout.service.coverage import coverage_gap, coverage_of
 from tieout.service.evidence import evidence_of
-from tieout.service.setup import Reference, Setup
+from tieout.service.setup import Reference, Setup, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +133,21 @@ def judge(
         within=matching.agreed_within,
     )
     drift = _Drift()
+    live = setup.live
     for candidate in matching.candidates:
+        if live is not None and _was_judged(candidate, live, worked_out):
+            continue
         outcome = decide(candidate, bench)
+        if live is not None and isinstance(outcome, Break):
+            outcome = _as_known(outcome, candidate, live)
         if watched and (open_ := _stays_open(outcome, candidate, bench, watched, intent)):
             sums.waiting += open_
         else:
             _count(outcome, candidate, sums, spool, drift, intent, bench)
+    if live is not None:
+        sums.unknown += live.unknown
+        sums.expected += live.expected
+        sums.waiting += live.waiting
     after_cut = [*matching.internal.after_cut, *matching.external.after_cut]
     waiting = _kept([*sums.waiting, *after_cut, *_unreadable(facts, intent)], bench, spool)
     return Judged(
@@ -151,7 +163,7 @@ def judge(
         ),
         found=spool,
         open_items=spool.held(),
-        quarantine=_quarantine(matching),
+        quarantine=_quarantine(matching, task),
         statistics=drift.with_those_of(matching.statistics),
         evidence=evidence_of(
             matching,
@@ -165,6 +177,33 @@ def judge(
         inputs=(*_inputs(coverage, task), *reference.inputs),
         policy=task.rules.policy,
     )
+
+
+def _was_judged(candidate: Candidate, live: Standing, worked_out: Plan) -> bool:
+    """Whether a one-sided event is from before the window: then it is only a possible partner."""
+    clock = worked_out.records.clock
+    if live.since is None or clock is None or not isinstance(candidate, Single):
+        return False
+    when = candidate.record.values.get(clock)
+    carried = candidate.record.carried_from is not None
+    return not carried and isinstance(when, int) and when < live.since
+
+
+def _as_known(brk: Break, candidate: Candidate, live: Standing) -> Break:
+    """A live break, with what its reading says of doubt and cause."""
+    anchor = _anchor(candidate)
+    doubt, cause = brk.doubt or live.doubtful(anchor), live.cause(anchor)
+    if doubt == brk.doubt and cause is brk.cause:
+        return brk
+    return replace(brk, doubt=doubt, cause=cause)
+
+
+def _anchor(candidate: Candidate) -> Record:
+    if isinstance(candidate, Pair):
+        return candidate.internal
+    if isinstance(candidate, Single):
+        return candidate.record
+    return candidate.records[0][2]
 
 
 def plan_of(task: MatchTask, facts: Mapping[Side, SideFacts]) -> Plan:
@@ -310,8 +349,10 @@ def _unread(entry: Quarantined, facts: SideFacts) -> Record:
     return Record(entry.values, identity, entry.row)
 
 
-def _quarantine(matching: Matching) -> list[tuple[Side | None, Quarantined]]:
+def _quarantine(matching: Matching, task: MatchTask) -> list[tuple[Side | None, Quarantined]]:
     entries: list[tuple[Side | None, Quarantined]] = []
+    for each in (task.internal, task.external):
+        entries += [(each.side, entry) for entry in each.scan.unreadable]
     entries += [(Side.INTERNAL, each) for each in matching.internal.quarantined]
     entries += [(Side.EXTERNAL, each) for each in matching.external.quarantined]
     entries += [(None, each) for facts in matching.checks for each in facts.quarantined]
@@ -322,6 +363,8 @@ def _reasons(
     setup: Setup, matching: Matching, reference: Reference, sums: _Sums
 ) -> tuple[str, ...]:
     reasons = list(reference.reasons)
+    if setup.live is not None:
+        reasons += setup.live.reasons
     if sums.uncovered:
         reasons.append(
             f"{sums.uncovered} records are unknown: nothing covers what the other side lacks"

@@ -27,7 +27,7 @@ from tieout.core.model import Record, RunStatus, Side
 from tieout.core.rows import BreakFilter, BreakRow, Prior, QuarantineRow, RunIntent, RunRow, badness
 from tieout.core.scan import Coverage, Scan
 from tieout.errors import RunSuperseded, SourceError, SourceMissing, UsageError
-from tieout.ports import CheckTask, Clock, Engine, MatchTask, SideTask, Spool, Store
+from tieout.ports import CheckTask, Clock, Engine, Lease, MatchTask, SideTask, Spool, Store
 from tieout.service.carry import Carried, carried
 from tieout.service.coverage import coverage_of
 from tieout.service.evidence import watched
@@ -67,6 +67,7 @@ class Bench:
     clock: Clock
     spool: Callable[[], AbstractContextManager[Spool]]
     progress: Progress
+    lease: Lease | None = None
 
 
 def run(setup: Setup, request: Request, bench: Bench) -> RunOutcome:
@@ -202,6 +203,7 @@ class _Run:
             self.intent.business_date,
             self.setup.internal.reading.records,
             frozenset(side for side, each in sides if each.everything),
+            adding=self.setup.live is not None,
         )
 
     @contextmanager
@@ -340,7 +342,13 @@ class _Run:
 
             return RunOutcome(row, breaks, lambda: iter(bad))
         row = settle_and_commit(
-            self.bench.store, self.intent, self.prior, judged, self.bench.clock, seconds
+            self.bench.store,
+            self.intent,
+            self.prior,
+            judged,
+            self.bench.clock,
+            seconds,
+            lease=self.bench.lease,
         )
         return RunOutcome(
             row, self._stored_breaks, lambda: self.bench.store.quarantine(self.intent.run_id)

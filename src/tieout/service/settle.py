@@ -14,7 +14,7 @@ from tieout.core.lifecycle import Transition, merging, settle
 from tieout.core.model import RunStatus, Severity, Side, State
 from tieout.core.rows import BreakFilter, BreakRow, BreakTally, Prior, RunIntent, RunRow
 from tieout.core.tally import BreakCounts, Tally
-from tieout.ports import Clock, RunResult, Store, StoreView
+from tieout.ports import Clock, Lease, RunResult, Store, StoreView
 from tieout.service.judge import Judged
 
 
@@ -102,11 +102,14 @@ def settle_and_commit(
     judged: Judged,
     clock: Clock,
     seconds: Callable[[], float],
+    *,
+    lease: Lease | None = None,
 ) -> RunRow:
     """Write the result, whole or not at all.
 
     Raises:
         RunSuperseded: another result of the reconciliation was committed since `prior`.
+        LeaseLost: `lease` is somebody else's by now.
     """
     settling = _Settling(intent, judged, clock, seconds)
     return store.commit(
@@ -121,6 +124,7 @@ def settle_and_commit(
                 Side.INTERNAL: judged.internal.complete,
                 Side.EXTERNAL: judged.external.complete,
             },
+            lease=lease,
         )
     )
 

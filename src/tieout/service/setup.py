@@ -9,6 +9,8 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from tieout.core.canonical import rules_digest
+from tieout.core.lifecycle import OpenItem
+from tieout.core.model import Cause, Record
 from tieout.core.read import Reading
 from tieout.core.rules import BusinessDeadline, Rules
 from tieout.core.scan import InputFile
@@ -46,6 +48,29 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What a live comparison knows beyond the rows of its two sides.
+
+    Attributes:
+        since: of events: one-sided records before it (UTC ns) were judged by an earlier run, and
+            are read again only as possible partners.
+        waiting: records about which nothing can be concluded now; they are not among the rows.
+        unknown, expected: how many keys they are.
+        reasons: why the run is not complete, in words.
+        doubtful: whether a break of this record is in doubt.
+        cause: what is known of where a break of this record comes from.
+    """
+
+    since: int | None = None
+    waiting: Sequence[OpenItem] = ()
+    unknown: int = 0
+    expected: int = 0
+    reasons: tuple[str, ...] = ()
+    doubtful: Callable[[Record], bool] = lambda record: False
+    cause: Callable[[Record], Cause] = lambda record: Cause.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
 class Setup:
     """A reconciliation, wired: what to run.
 
@@ -53,6 +78,8 @@ class Setup:
         zone, cutoff: of the business date.
         reference: reads instruments and prices for a business date.
         checks: source and reading of each of the rules' checks, in order.
+        live: what a live comparison adds. Its runs add to their business date; those of files
+            replace it.
     """
 
     rules: Rules
@@ -62,6 +89,7 @@ class Setup:
     reference: Callable[[date], Reference] = lambda day: Reference()
     zone: ZoneInfo = ZoneInfo("UTC")
     cutoff: time | None = None
+    live: Standing | None = None
 
     @property
     def digest(self) -> str:
