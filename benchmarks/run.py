@@ -32,6 +32,8 @@ SMALL: Final = 1_000
 LIMIT: Final = 4 << 30
 ENGINE_LIMIT: Final = "3GB"
 """What the engine may take of `LIMIT`; the rest is for Python and for what the kernel caches."""
+SNAPSHOTS: Final = {1_000: "", 10_000: "≤ 200 ms", 100_000: "linear"}
+"""Positions of a venue, and what to reach with them."""
 
 CONFIG: Final = """\
 version: 1
@@ -260,8 +262,22 @@ def large(bench: Bench) -> None:
     bench.lines.append(_alone("large", what, runs, "completes", "completes"))
 
 
+def snapshots(bench: Bench) -> None:
+    """Five venues' positions with the engine for snapshots, in a process that is warm."""
+    for rows, reach in SNAPSHOTS.items():
+        if rows > bench.rows:
+            continue
+        command = [sys.executable, str(HERE / "snapshots.py"), str(rows)]
+        [ran] = bench.alone("snapshots", lambda command=command: run(command, bench.folder), 1)
+        took = f"{1000 * ran.answer['match']:,.0f} ms"
+        what = f"5 x {_rows(rows)} positions in memory"
+        frames = f"+ {1000 * ran.answer['frames']:,.0f} ms for the frames"
+        bench.lines.append(Line("snapshots", what, took, result=frames, reach=reach))
+
+
 CASES: Final = {
-    case.__name__: case for case in (fixed, keyed, duplicates, datacompy, csv, storm, large)
+    case.__name__: case
+    for case in (fixed, keyed, duplicates, datacompy, csv, storm, large, snapshots)
 }
 
 

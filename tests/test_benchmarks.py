@@ -33,13 +33,13 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_quick_run_prints_a_table_and_writes_every_measurement(tmp_path: Path) -> None:
     ran = bench("--quick", "--rows", "5000", "--build", str(tmp_path),
-                "--only", "keyed", "storm", "large")  # fmt: skip
+                "--only", "keyed", "storm", "large", "snapshots")  # fmt: skip
     assert ran.returncode == 0, ran.stderr
 
     table = [line for line in ran.stdout.splitlines() if line.startswith("|")]
     assert len({len(line) for line in table}) == 1
     cases = [line.split("|")[1].strip() for line in table]
-    assert cases == ["case", "-" * len(cases[1]), *["keyed"] * 3, "storm", "large"]
+    assert cases == ["case", "-" * len(cases[1]), *["keyed"] * 3, "storm", "large", "snapshots"]
 
     written = json.loads((tmp_path / "results.json").read_text())
     assert [line["case"] for line in written["lines"]] == cases[2:]

@@ -24,6 +24,7 @@ from tieout.core.rows import (
     BreakFilter,
     BreakRow,
     BreakTally,
+    DaySummary,
     DriftStatistic,
     HistoryRow,
     Prior,
@@ -121,6 +122,25 @@ class Book(Feed, Protocol):
     async def version(self) -> str:
         """Changes whenever an answer could have changed; equal versions, equal answers."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The records of a side, ready to be matched, and how far they reach.
+
+    Attributes:
+        columns: the canonical columns, where there may be no record to tell them.
+        window: of events: the times that are covered.
+    """
+
+    source: str
+    layout: Reading
+    records: Sequence[Record]
+    columns: Sequence[str]
+    reasons: tuple[str, ...] = ()
+    quarantined: tuple[Quarantined, ...] = ()
+    window: tuple[int, int] | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Notifier(Protocol):
@@ -344,7 +364,15 @@ class Monitors(Protocol):
         ...
 
     def fold(self, *, before: datetime) -> int:
-        """Turn runs that changed no break into one summary a day; returns how many runs."""
+        """Turn runs that changed no break into one summary a day; returns how many runs.
+
+        They ended, and began before `before`. Kept are the newest of each reconciliation, those
+        that a break or its history refers to, and those that a date's coverage rests on.
+        """
+        ...
+
+    def summaries(self, *, reconciliation: str | None = None) -> Iterator[DaySummary]:
+        """What was folded, by reconciliation and business date."""
         ...
 
 

@@ -50,6 +50,10 @@ def test_the_commands_are_these() -> None:
         "init",
         "run",
         "status",
+        "serve",
+        "pause",
+        "resume",
+        "doctor",
         "report",
         "breaks",
         "breaks list",
@@ -62,6 +66,11 @@ def test_the_commands_are_these() -> None:
         "config explain",
         "db",
         "db upgrade",
+        "book",
+        "book open",
+        "book import",
+        "book show",
+        "book journal",
     }
 
 

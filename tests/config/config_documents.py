@@ -57,6 +57,19 @@ reconciliations:
         limit: {quantity: "0.01", value: {USD: 100}, per_run: 20}
 """
 
+VENUE = "type: venue, venue: binance_spot, api_key: env:K, secret: env:S"
+LIVE = f"""\
+version: 1
+sources:
+  ours: {{type: book}}
+  theirs: {{{VENUE}}}
+reconciliations:
+  both:
+    records: balances
+    internal: ours
+    external: theirs
+"""
+
 
 def loaded(directory: Path, text: str, **environ: str) -> Settings:
     """The settings of `text` in a file `tieout.yaml`."""
@@ -83,3 +96,11 @@ def small(source: str = "", reconciliation: str = "", document: str = "") -> str
         lines = "\n".join(f"    {line}" for line in reconciliation.splitlines())
         text += f"{lines}\n"
     return text + (f"{document}\n" if document else "")
+
+
+def live_document(keys: str = "", records: str = "balances", **sources: str) -> str:
+    """LIVE with more keys for `both`, of other records, or with other sources."""
+    text = LIVE.replace("balances", records)
+    text = text.replace(VENUE, sources.get("theirs", VENUE))
+    text = text.replace("ours: {type: book}", f"ours: {{{sources.get('ours', 'type: book')}}}")
+    return text + "".join(f"    {line}\n" for line in keys.splitlines())

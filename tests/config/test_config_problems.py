@@ -172,7 +172,7 @@ DOCUMENT_CASES = {
     ),
     "type": (("type: file, path: ours", "type: fiel, path: ours"), "unknown source type", "3:16"),
     "later type": (
-        ("type: file, path: ours", "type: venue, path: ours"),
+        ("type: file, path: ours", "type: kafka, path: ours"),
         "do not exist yet",
         "3:16",
     ),

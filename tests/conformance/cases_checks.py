@@ -105,4 +105,18 @@ CASES = [
             ),
         ),
     ),
+    Case(
+        "a_check_without_a_commission_takes_the_fee",
+        "trade_id, fee\n T1, 50\n T2, 50",
+        "trade_id, fee\n T1, 50\n T2, 50",
+        "matched 1 | break i1 e1: as-given",
+        checks=(("as-given", "trade_id", "1.0", "trade_id, pnl_impact\n T1, 100\n T2, 50"),),
+    ),
+    Case(
+        "a_check_whose_rows_contradict_each_other_is_not_made",
+        "trade_id\n T1\n T2",
+        "trade_id\n T1\n T2",
+        "matched 1 | break i2 e2: as-given",
+        checks=(("as-given", "trade_id", "1.0", "trade_id, pnl_impact\n T1, 7\n T1, 8\n T2, 7"),),
+    ),
 ]

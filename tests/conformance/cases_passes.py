@@ -134,4 +134,20 @@ CASES = [
         on="order_id",
         carried={Side.INTERNAL: "trade_id, order_id, supersedes\n T2, O5, T1"},
     ),
+    Case(
+        "edge_13_one_id_under_two_keys_of_the_pass",
+        "trade_id, order_id\n T1, O1\n T1, O2\n T2, O3",
+        "trade_id, order_id\n X, O1\n Y, O2\n Z, O3",
+        "CONFLICT i1 i2 e1 e2 | matched 1",
+        on="order_id",
+        ignore="trade_id",
+    ),
+    Case(
+        "a_carried_record_outlives_an_older_one_under_another_key",
+        "trade_id, order_id, version\n T1, O1, 1",
+        "trade_id, order_id\n T1, O1",
+        "single i~T1 | single e1",
+        on="order_id",
+        carried={Side.INTERNAL: "trade_id, order_id, version\n T1, O5, 2"},
+    ),
 ]

@@ -6,6 +6,7 @@ import pytest
 from reference.engine import ReferenceEngine
 
 from tieout.adapters.engines.duckdb import DuckDBEngine
+from tieout.adapters.engines.polars import PolarsEngine
 from tieout.ports import Engine
 
 
@@ -14,10 +15,15 @@ def every_pass_a_join() -> Engine:
     return DuckDBEngine(joins_above=-1)
 
 
-FAST_ENGINES = ("duckdb", "duckdb-passes")
+FAST_ENGINES = ("duckdb", "duckdb-passes", "polars")
 """Those that are held against the reference."""
 
-_BUILT = {"reference": ReferenceEngine, "duckdb": DuckDBEngine, "duckdb-passes": every_pass_a_join}
+_BUILT = {
+    "reference": ReferenceEngine,
+    "duckdb": DuckDBEngine,
+    "duckdb-passes": every_pass_a_join,
+    "polars": PolarsEngine,
+}
 
 
 def engine_called(name: str) -> Engine:

@@ -1,10 +1,10 @@
-"""What the engine reads in SQL is what `core.read` reads, cell by cell: the types that a source may
-store a column in, times the ways to read it, times the cells that go wrong."""
+"""What the engines read by themselves is what `core.read` reads, cell by cell: the types that a
+source may store a column in, times the ways to read it, times the cells that go wrong."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from conformance.strategies import PROFILE
 from conformance.tables import DAY
 from hypothesis import event, given, settings
@@ -23,6 +24,7 @@ from reference.reading import read
 
 from tieout.adapters.engines.duckdb.join import readable_sql
 from tieout.adapters.engines.duckdb.staging import resolve_doubts, stage
+from tieout.adapters.engines.polars import PolarsEngine
 from tieout.adapters.files.settings import FileSettings
 from tieout.adapters.files.source import FileSource
 from tieout.adapters.frames import FrameSettings, FrameSource
@@ -47,7 +49,7 @@ TEXTS = """
 BLANKS = ["{}", " {}", "{} ", "\t{}", "{}\t", "\u00a0{}", "{}\u2003", "{}\x00", "\x1f{}"]
 WHOLE = [0, 1, 2, -5, 5, 20260302, 1772442000, 2**53 - 1]
 MOMENT = datetime(2026, 3, 2, 9, 0, 0)  # noqa: DTZ001 - each type has its own zone
-NUMBERS = ["0", "1", "2", "-5", "1.5", "0.05", "20260302", "1772442000"]
+NUMBERS = ["0", "1", "2", "-5", "1.5", "0.05", "20260302", "1772442000", "50000000000000000000"]
 
 
 STRANGE = [-0.0, float("nan"), float("inf"), float("-inf")]
@@ -70,7 +72,8 @@ def times(unit: str, zone: str | None) -> tuple[pa.DataType, list[Any]]:
     per = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
     count = int(MOMENT.replace(tzinfo=UTC).timestamp()) * per
     summer = int(datetime(2026, 3, 29, 2, 30, tzinfo=UTC).timestamp()) * per
-    return pa.timestamp(unit, zone), [count, count + 1, summer, 0, -(10**8) * per]
+    early = -(5 * 10**9) * per  # the year 1811
+    return pa.timestamp(unit, zone), [count, count + 1, summer, 0, -(10**8) * per, early]
 
 
 TYPES: Mapping[str, tuple[pa.DataType, list[Any]]] = {
@@ -156,8 +159,8 @@ def _array(values: list[Any], type_: pa.DataType) -> pa.Array:
     return pa.array(values, type_)
 
 
-def seen(scan: Scan, reading: Reading) -> tuple[Any, ...]:
-    """Records by row number, and quarantine, as DuckDB gives them."""
+def seen_by_duckdb(scan: Scan, reading: Reading) -> tuple[Any, ...]:
+    """Records by row number, and quarantine."""
     with closing(_database().cursor()) as con:
         staged = stage(con, "side", scan, reading)
         resolve_doubts(staged)
@@ -166,6 +169,18 @@ def seen(scan: Scan, reading: Reading) -> tuple[Any, ...]:
         records = {row: dict(zip(staged.columns, cells, strict=True)) for row, *cells in rows}
         assert len(records) == len(rows)
         return records, unread(staged.quarantined)
+
+
+def seen_by_polars(scan: Scan, reading: Reading) -> tuple[Any, ...]:
+    """The same."""
+    rows, quarantined = PolarsEngine().read(scan, reading)
+    records = {record.row: dict(record.values) for record in rows}
+    assert len(records) == len(rows)
+    return records, unread(quarantined)
+
+
+Seen = Callable[[Scan, Reading], tuple[Any, ...]]
+engines = pytest.mark.parametrize("seen", [seen_by_duckdb, seen_by_polars])
 
 
 @cache
@@ -185,7 +200,7 @@ def unread(rows: list[Quarantined]) -> dict[int, tuple[str | None, str, Mapping[
     return {row.row: (row.field, row.reason, row.values) for row in rows}
 
 
-def check(scan: Scan, reading: Reading) -> None:
+def check(seen: Seen, scan: Scan, reading: Reading) -> None:
     try:
         expected = told(scan, reading)
     except SourceError as refused:
@@ -205,27 +220,31 @@ def check(scan: Scan, reading: Reading) -> None:
 MANY = settings(PROFILE, max_examples=2 * PROFILE.max_examples)
 
 
+@engines
 @MANY
-@given(st.data())
-def test_typed_columns_are_read_alike(data: st.DataObject) -> None:
+@given(data=st.data())
+def test_typed_columns_are_read_alike(seen: Seen, data: st.DataObject) -> None:
     column, reading = data.draw(readings())
     table = data.draw(tables(column))
     scan = FrameSource(table, FrameSettings("side", floats=reading.floats)).scan(business_date=DAY)
-    check(scan, reading)
+    check(seen, scan, reading)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "side.parquet"
         pq.write_table(table, path)
         files = FileSettings((str(path),), name="side", floats=reading.floats)
         with FileSource(files) as source:
-            check(source.scan(business_date=DAY), reading)
+            check(seen, source.scan(business_date=DAY), reading)
 
 
+@engines
 @PROFILE
-@given(readings(), st.lists(st.sampled_from(BLANKS), min_size=2, max_size=2))
-def test_texts_are_read_alike(which: tuple[str, Reading], blanks: list[str]) -> None:
+@given(which=readings(), blanks=st.lists(st.sampled_from(BLANKS), min_size=2, max_size=2))
+def test_texts_are_read_alike(seen: Seen, which: tuple[str, Reading], blanks: list[str]) -> None:
     column, reading = which
     rows: list[Any] = [
         TextRow(tuple({**NEEDED, column: cell}.values()), "side", number)
         for number, cell in enumerate([*padded(["{}", *blanks]), None], start=1)
     ]
-    check(Scan("side", Batches(tuple({**NEEDED, column: None}), lambda: iter([rows]))), reading)
+    check(
+        seen, Scan("side", Batches(tuple({**NEEDED, column: None}), lambda: iter([rows]))), reading
+    )

@@ -15,47 +15,17 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from tieout.cli.book_app import book
 from tieout.cli.console import Options, out
+from tieout.cli.options import Config, File, Id, Long, Names, Only, Short, Store, group
 
 ABOUT = "Reconcile what a trading firm believes with what venues, brokers and files say."
-CODES = "Exit codes: 0 clean, 1 breaks, 2 usage, configuration or source failure, 3 incomplete."
 
-
-def _group(about: str) -> typer.Typer:
-    return typer.Typer(
-        help=about,
-        no_args_is_help=True,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        epilog=CODES,
-    )
-
-
-app = _group(ABOUT)
-breaks = _group("List breaks, and look at one of them.")
-runs = _group("List runs, and look at one of them.")
-config = _group("Check a configuration, and say what it means.")
-db = _group("Look after the store.")
-
-File: TypeAlias = Annotated[Path, typer.Argument(metavar="CONFIG", help="The YAML file.")]
-Names: TypeAlias = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="RECONCILIATION", help="Which of them; all by default."),
-]
-Id: TypeAlias = Annotated[str, typer.Argument(metavar="ID", help="Its id, or how that begins.")]
-Config: TypeAlias = Annotated[
-    Path | None,
-    typer.Option("--config", "-c", help="The configuration whose store to use [tieout.yaml]."),
-]
-Store: TypeAlias = Annotated[
-    str | None,
-    typer.Option("--store", help="The store, in place of the configuration's: a SQLAlchemy URL."),
-]
-Only: TypeAlias = Annotated[
-    str | None, typer.Option("--reconciliation", "-r", help="Only of this one.")
-]
-Short: TypeAlias = Annotated[str, typer.Option("--format", help="table or json.")]
-Long: TypeAlias = Annotated[str, typer.Option("--format", help="table, json, ndjson or csv.")]
+app = group(ABOUT)
+breaks = group("List breaks, and look at one of them.")
+runs = group("List runs, and look at one of them.")
+config = group("Check a configuration, and say what it means.")
+db = group("Look after the store.")
 
 
 def _version(wanted: bool) -> None:
@@ -163,6 +133,75 @@ def status(config: Config = None, store: Store = None, format_: Short = "table")
     status(config, store, format_)
 
 
+@app.command()
+def serve(
+    context: typer.Context,
+    config: File = Path("tieout.yaml"),
+    reconciliations: Names = None,
+    store: Store = None,
+    format_: Annotated[str, typer.Option("--format", help="table or ndjson.")] = "table",
+    for_: Annotated[
+        float | None, typer.Option("--for", help="End after so many seconds [until Ctrl-C].")
+    ] = None,
+) -> None:
+    """Compare books with venues while trading goes on: at the start, at intervals, on events."""
+    from tieout.cli.serve import ServeArguments, serve
+
+    arguments = ServeArguments(config, reconciliations or [], store, format_, for_)
+    raise typer.Exit(serve(arguments, context.obj))
+
+
+Scope: TypeAlias = Annotated[
+    str, typer.Argument(metavar="RECONCILIATION", help="Which one; '*' is all of them.")
+]
+
+
+@app.command()
+def pause(
+    reconciliation: Scope = "*",
+    reason: Annotated[str, typer.Option("--reason", help="Why, for who looks at it later.")] = "",
+    for_: Annotated[
+        str | None, typer.Option("--for", help="How long, as 30m or 1h [until `resume`].")
+    ] = None,
+    config: Config = None,
+    store: Store = None,
+) -> None:
+    """Stop the monitors of a reconciliation, in every process. Nothing that runs is cut off."""
+    from tieout.cli.pause import pause
+
+    pause(reconciliation, reason=reason, length=for_, config=config, store=store)
+
+
+@app.command()
+def resume(
+    context: typer.Context,
+    reconciliation: Scope = "*",
+    config: Config = None,
+    store: Store = None,
+) -> None:
+    """Let the monitors of a reconciliation run again."""
+    from tieout.cli.pause import resume
+
+    resume(reconciliation, config=config, store=store, options=context.obj)
+
+
+@app.command()
+def doctor(
+    context: typer.Context,
+    config: File = Path("tieout.yaml"),
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SOURCE", help="Which of them; all that answer now by default."),
+    ] = None,
+    store: Store = None,
+    format_: Short = "table",
+) -> None:
+    """Ask each venue and book whether it can be used: keys, clock, permissions, coverage."""
+    from tieout.cli.doctor import doctor
+
+    raise typer.Exit(doctor(config, sources or [], store, format_, context.obj))
+
+
 @breaks.command("list")
 def breaks_list(
     config: Config = None,
@@ -257,7 +296,7 @@ def config_explain(context: typer.Context, config: File = Path("tieout.yaml")) -
 
 
 @db.callback()
-def db_group() -> None:
+def dbgroup() -> None:
     """Look after the store."""
 
 
@@ -273,3 +312,4 @@ app.add_typer(breaks, name="breaks")
 app.add_typer(runs, name="runs")
 app.add_typer(config, name="config")
 app.add_typer(db, name="db")
+app.add_typer(book, name="book")

@@ -47,7 +47,7 @@ def _check_covers(
     for each in reconciliations:
         internal, external = sources.get(each.internal), sources.get(each.external)
         event = RECORD_TYPES[each.rules.records].event
-        if internal is None or external is None or not event:
+        if internal is None or external is None or not event or each.live is not None:
             continue
         if internal.everything is external.everything:
             continue
@@ -132,7 +132,7 @@ class _Check:
         message, hint = unknown(self.what, name, self.columns)
         if name in self.source.mapping.columns.values() and key:
             hint = "canonical names come first: `columns: {symbol: ticker}`"
-        elif nearest(name, self.columns) is None:
+        elif nearest(name, self.columns) is None and not self.source.live:
             hint += "; or declare it in `extra`"
         self.findings.add(node, message, hint, key=key)
         return False

@@ -2,16 +2,33 @@
 
 Parts of a name are keys in any case, with `_` for `-`; in a list they are numbers from 0. The
 value is read as in YAML: a scalar, or a list or mapping in brackets.
+
+Five further variables, RECONCILIATION_ENABLED and its like, say something of all that is live: see
+`serve`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Final, TypeVar
 
 from tieout.config.findings import Findings, unknown
-from tieout.config.tree import Node, child_path, from_text
-from tieout.errors import Problem
+from tieout.config.live import WORTH
+from tieout.config.scalars import amount, whole
+from tieout.config.settings import (
+    ReconciliationSettings,
+    ServeSettings,
+    Settings,
+    SourceSettings,
+    VenueOptions,
+)
+from tieout.config.tree import Fault, Node, child_path, from_text
+from tieout.core.model import Money
+from tieout.core.text import NS
+from tieout.errors import ConfigError, Problem
+
+T = TypeVar("T")
 
 PREFIX: Final = "TIEOUT__"
 
@@ -116,3 +133,100 @@ def _placed(node: Node, path: str, variable: str) -> Node:
             _placed(each, child_path(path, index), variable) for index, each in enumerate(value)
         ]
     return Node(value, path, quoted=node.quoted, variable=variable)
+
+
+# What is said of all that is live
+
+_YES: Final = ("true", "1", "yes", "on")
+_NO: Final = ("false", "0", "no", "off")
+MAX_RETRIES: Final = 20
+"""A venue that did not answer so often will not; asking on would only look like an attack."""
+
+
+def _enabled(node: Node, _: Findings) -> bool:
+    word = str(node.value).strip().lower()
+    if word not in (*_YES, *_NO):
+        raise Fault(node, f"`true` or `false` belongs here, not {node.shape}")
+    return word in _YES
+
+
+def _seconds(node: Node, findings: Findings) -> int:
+    nanoseconds = amount(node, findings) * NS
+    if not 0 < nanoseconds <= 2**63 - 1 or nanoseconds != nanoseconds.to_integral_value():
+        what = f"a number of seconds above zero belongs here, not {node.shape}"
+        raise Fault(node, what, "e.g. `60`")
+    return int(nanoseconds)
+
+
+def _dollars(node: Node, findings: Findings) -> Money:
+    return Money(amount(node, findings), "USD")
+
+
+def _retries(node: Node, findings: Findings) -> int:
+    found = whole(node, findings)
+    if found > MAX_RETRIES:
+        raise Fault(node, f"{found} attempts are too many", f"at most {MAX_RETRIES}")
+    return found
+
+
+def serve(environ: Mapping[str, str], findings: Findings) -> ServeSettings:
+    """What the variables RECONCILIATION_... say; what is wrong with them goes to `findings`."""
+
+    def said(variable: str, read: Callable[[Node, Findings], T]) -> T | None:
+        if variable not in environ:
+            return None
+        where = f"{variable} in the environment"
+        try:
+            return read(Node(environ[variable].strip()), findings)
+        except Fault as fault:
+            findings.problems.append(Problem(fault.message, where, hint=fault.hint))
+            return None
+
+    enabled = said("RECONCILIATION_ENABLED", _enabled)
+    return ServeSettings(
+        enabled=enabled is not False,
+        every=said("RECONCILIATION_INTERVAL_SECONDS", _seconds),
+        threshold=said("RECONCILIATION_THRESHOLD_USD", _dollars),
+        retries=said("RECONCILIATION_RETRY_COUNT", _retries),
+        timeout=said("RECONCILIATION_TIMEOUT_SECONDS", _seconds),
+    )
+
+
+def served(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    """`settings` with what the variables RECONCILIATION_... say in place of what they say.
+
+    Batch reconciliations stay as they are.
+
+    Raises:
+        ConfigError: it names every variable that is wrong.
+    """
+    findings = Findings(environ=environ)
+    said = serve(environ, findings)
+    if findings.problems:
+        file = str(settings.file) if settings.file is not None else None
+        raise ConfigError(tuple(findings.problems), file=file)
+    return replace(
+        settings,
+        sources={name: _waiting(each, said) for name, each in settings.sources.items()},
+        reconciliations={
+            name: _served(each, said) for name, each in settings.reconciliations.items()
+        },
+        serve=said,
+    )
+
+
+def _waiting(source: SourceSettings, said: ServeSettings) -> SourceSettings:
+    if said.timeout is None or not isinstance(source.options, VenueOptions):
+        return source
+    return replace(source, options=replace(source.options, timeout=said.timeout))
+
+
+def _served(each: ReconciliationSettings, said: ServeSettings) -> ReconciliationSettings:
+    if each.live is None:
+        return each
+    live, rules = each.live, each.rules
+    if said.every is not None:
+        live = replace(live, every=said.every)
+    if said.threshold is not None and rules.records in WORTH:
+        rules = replace(rules, value_tolerance=said.threshold)
+    return replace(each, live=live, rules=rules)

@@ -7,13 +7,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from tieout.config import words
+from tieout.config.live import AWAITED
 from tieout.config.settings import (
-    MappingSettings,
+    TRIGGERS,
+    BookOptions,
+    FreqtradeOptions,
+    LiveSettings,
     QueryOptions,
     ReconciliationSettings,
     Settings,
     SourceSettings,
+    VenueOptions,
 )
+from tieout.core.live import EVENTS
 from tieout.core.money import plain
 from tieout.core.rules import Rules
 from tieout.core.scan import FileOptions
@@ -56,7 +62,7 @@ def explain(settings: Settings) -> tuple[Explanation, ...]:
 def _explain(each: ReconciliationSettings, settings: Settings) -> Explanation:
     rules = each.rules
     sections = [
-        Section(side, _source(settings.sources[name], rules.records))
+        Section(side, _source(settings.sources[name], rules.records, live=each.live is not None))
         for side, name in (("Internal", each.internal), ("External", each.external))
     ]
     contract = _contract(each, settings)
@@ -64,7 +70,8 @@ def _explain(each: ReconciliationSettings, settings: Settings) -> Explanation:
         Section("Matching", _matching(rules, contract)),
         Section("Comparing", _comparing(rules, contract)),
         Section("Checks", tuple(map(words.check, rules.checks))),
-        Section("Deadline", (words.deadline(rules.deadline),)),
+        Section("Live", _live(each, settings)),
+        Section("Deadline", _deadline(each)),
         Section("Severity", _severity(rules)),
         Section("Policy (stored; nothing acts on it yet)", _policy(rules)),
         Section("Value", _value(each, settings)),
@@ -79,13 +86,13 @@ def _contract(each: ReconciliationSettings, settings: Settings) -> RecordType:
     return contract
 
 
-def _source(source: SourceSettings, records: str) -> tuple[str, ...]:
+def _source(source: SourceSettings, records: str, *, live: bool) -> tuple[str, ...]:
     mapping = source.mapping
     lines = [f"{source.records or records} of {source.name}: {_place(source)}"]
     lines += [f"{name} is its {own}" for name, own in mapping.columns.items()]
     lines += [f"{name} is always {value}" for name, value in mapping.constants.items()]
     lines += [f"{name} is written as {form}" for name, form in mapping.formats.items()]
-    lines += _values(mapping)
+    lines += _values(source)
     if mapping.signed:
         lines.append("a negative quantity is a sell")
     if mapping.sign is not None:
@@ -101,15 +108,19 @@ def _source(source: SourceSettings, records: str) -> tuple[str, ...]:
     lines += [f"not the rows whose {name} is {_any(of)}" for name, of in mapping.skip.items()]
     if source.cutoff is not None:
         lines.append(f"records from {source.cutoff:%H:%M} on are of the next business date")
-    lines.append(_coverage(source))
+    if source.max_age is not None and live:
+        lines.append(f"stale after {words.duration(source.max_age)}")
+    if not live:
+        lines.append(_coverage(source))
     lines += _expectations(source)
     if source.due_by is not None:
         lines.append(f"due by {words.business_deadline(source.due_by)}")
     return tuple(lines)
 
 
-def _values(mapping: MappingSettings) -> Iterator[str]:
+def _values(source: SourceSettings) -> Iterator[str]:
     """How cells are read: numbers, choices, symbols."""
+    mapping = source.mapping
     if mapping.numbers != NumberStyle():
         thousands = mapping.numbers.thousands
         grouped = f", {thousands!r} groups thousands" if thousands is not None else ""
@@ -123,7 +134,9 @@ def _values(mapping: MappingSettings) -> Iterator[str]:
         yield f"its symbols: {', '.join(some)}{f', and {rest} more' if rest else ''}"
     if mapping.symbols_from is not None:
         yield f"its symbols are the aliases in {mapping.symbols_from}"
-    if mapping.symbols or mapping.symbols_from is not None:
+    if (mapping.symbols or mapping.symbols_from is not None) and not isinstance(
+        source.options, VenueOptions
+    ):
         yield "a symbol that is not mapped is quarantined"
 
 
@@ -152,8 +165,76 @@ def _place(source: SourceSettings) -> str:
             return ", ".join(paths)
         case QueryOptions(url=url, query=query):
             return f"{' '.join(query.split())} on {url}"
+        case VenueOptions() as venue:
+            return _venue(venue)
+        case BookOptions() as book:
+            cost = f"costs {book.basis}, fees {book.fees}"
+            return f"the ledger in the store{_scope(book)}; {cost}"
+        case FreqtradeOptions() as freqtrade:
+            return f"freqtrade's database {freqtrade.url}{_scope(freqtrade)}"
         case _:
             return "a frame"
+
+
+def _venue(venue: VenueOptions) -> str:
+    parts = [f"{venue.venue}, account {venue.account}"]
+    parts += [f"{name} {reference}" for name, reference in venue.references.items()]
+    parts += [f"at {url}" for url in (venue.base_url, venue.ws_url) if url is not None]
+    if venue.symbols:
+        parts.append(f"also asked for {', '.join(sorted(venue.symbols))}")
+    parts.append(f"{words.duration(venue.timeout)} for a request")
+    return "; ".join(parts)
+
+
+def _scope(book: BookOptions | FreqtradeOptions) -> str:
+    named = [
+        f"{name} {value}" for name, value in (("account", book.account), ("venue", book.venue))
+    ]
+    return "".join(f", {each}" for each in named if not each.endswith(" None"))
+
+
+def _live(each: ReconciliationSettings, settings: Settings) -> tuple[str, ...]:
+    """When it is made, and what it takes for a difference to be a break."""
+    if each.live is None:
+        return ()
+    live, records, length = each.live, each.rules.records, words.duration
+    when = {
+        "start": "at the start",
+        "interval": f"every {length(live.every)}",
+        "events": "after significant events",
+    }
+    lines = [words.columns([when[name] for name in TRIGGERS if name in live.on])]
+    if records in EVENTS:
+        whole = length(live.full)
+        lines.append(
+            f"looks back {length(live.lookback)}; the first time, and every {whole}, {whole}"
+        )
+    elif records == "orders":
+        lines.append(f"compares what was closed in the last {length(live.lookback)} as well")
+    if records not in AWAITED:
+        lines.append(
+            f"a break takes {live.confirmations} complete readings over {length(live.grace)};"
+            f" what one leaves open is read again up to {live.resamples} times"
+        )
+    elif records == "orders":
+        lines.append(f"a break takes {live.confirmations} complete readings")
+    if (lag := _lag(live, settings.sources[each.external])) is not None:
+        lines.append(f"a fill may be invisible for {length(lag)}")
+    if not settings.serve.enabled:
+        lines.append("off: RECONCILIATION_ENABLED says so")
+    return tuple(lines)
+
+
+def _lag(live: LiveSettings, external: SourceSettings) -> int | None:
+    if live.lag is None and isinstance(external.options, VenueOptions):
+        return external.options.lag
+    return live.lag
+
+
+def _deadline(each: ReconciliationSettings) -> tuple[str, ...]:
+    if each.live is not None and each.rules.records not in AWAITED:
+        return ()
+    return (words.deadline(each.rules.deadline),)
 
 
 def _coverage(source: SourceSettings) -> str:
@@ -189,6 +270,9 @@ def _comparing(rules: Rules, contract: RecordType) -> tuple[str, ...]:
     if rules.overrides:
         count = len(rules.overrides)
         lines.append(f"own tolerances for {count} symbol{'s' if count != 1 else ''}")
+    if rules.value_tolerance is not None:
+        worth = f"{plain(rules.value_tolerance.amount)} {rules.value_tolerance.currency}"
+        lines.append(f"a difference worth no more than {worth} is inside tolerance")
     if rules.ignore:
         lines.append(f"never: {', '.join(sorted(rules.ignore))}")
     return tuple(lines)
@@ -197,9 +281,12 @@ def _comparing(rules: Rules, contract: RecordType) -> tuple[str, ...]:
 def _severity(rules: Rules) -> tuple[str, ...]:
     rows = words.severities(rules.severity)
     width = max(len(kind) for kind, _ in rows)
+    small = [f"less than {plain(least)} {of}" for of, least in rules.severity.minimum.items()]
+    dust = [f"worth less than {plain(least)} {of}" for of, least in rules.severity.dust.items()]
     return (
         f"preset {rules.severity.preset}",
         *(f"{kind:<{width}}  {text}" for kind, text in rows),
+        *(f"a difference of an amount {what}: at most low" for what in (*small, *dust)),
     )
 
 

@@ -15,7 +15,18 @@ from tieout.errors import Problem
 
 EXCERPT_LIMIT: Final = 120
 
-SECRET_KEYS: Final = ("api_key", "apikey", "secret", "password", "passphrase", "passwd", "token")
+SECRET_KEYS: Final = (
+    "api_key",
+    "apikey",
+    "secret",
+    "password",
+    "passphrase",
+    "passwd",
+    "token",
+    "private_key",
+    "privatekey",
+    "mnemonic",
+)
 """Keys, alone or at the end of a longer one, whose values are secrets."""
 
 _URL_PASSWORD: Final = re.compile(r"(://[^\s/:@]*:)([^\s/]+)(?=@)")
@@ -25,8 +36,13 @@ _SECRET_VALUE: Final = re.compile(
 )
 
 
+PRIVATE_KEY: Final = re.compile(r"\b(?:0x)?[0-9a-fA-F]{64}\b")
+"""What a private key of a wallet looks like; its address is shorter."""
+
+
 def redact(text: str) -> str:
-    """`text` without passwords in URLs and values of secret keys."""
+    """`text` without passwords in URLs, values of secret keys, and private keys."""
+    text = PRIVATE_KEY.sub("***", text)
     text = _URL_PASSWORD.sub(lambda m: m[0] if m[2].startswith("${") else f"{m[1]}***", text)
     return _SECRET_VALUE.sub(r"\1***", text)
 

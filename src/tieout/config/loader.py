@@ -21,6 +21,7 @@ from tieout.config.settings import (
 )
 from tieout.config.sources import source
 from tieout.config.tree import Fault, Node, from_python, from_text
+from tieout.config.venues import check_keys
 from tieout.core.rules import Rules
 from tieout.errors import ConfigError, Problem
 
@@ -83,8 +84,9 @@ def load(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None)
     root = _compose(content, findings, str(path))
     environment.override(root, environ, findings)
     settings = _document(root, findings, file)
+    environment.serve(environ, findings)  # its problems are reported with all the others
     _raise(findings, str(path))
-    return settings
+    return environment.served(settings, environ)
 
 
 def parse(
@@ -97,7 +99,7 @@ def parse(
     A document has `version` and `reconciliations`. Anything else is the body of one reconciliation:
     its `internal` and `external` are the options of frames (`{columns: ..., timezone: ...}`) and
     may be absent, `sources` has further ones, and `name` names it. The environment overrides
-    nothing here.
+    nothing here; `served` applies what it says of all that is live.
 
     Args:
         base: what relative paths are relative to; the working directory where None.
@@ -201,7 +203,9 @@ def _document(root: Node, findings: Findings, file: Path | None) -> Settings:
         if found is not None:
             reconciliations[name] = found
     if keys["sources"] is not None:
-        columns.check_sources(mapping(keys["sources"]), sources, reconciliations.values(), findings)
+        nodes = mapping(keys["sources"])
+        columns.check_sources(nodes, sources, reconciliations.values(), findings)
+        check_keys(nodes, sources, findings)
     whole = {name: each for name, each in sources.items() if each is not None}
     return _settings(keys, whole, reconciliations, keys["store"], findings, file)
 

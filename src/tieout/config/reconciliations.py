@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -11,8 +11,9 @@ from tieout.config import calendars
 from tieout.config.findings import Findings, unknown
 from tieout.config.grading import policy, severity_rules
 from tieout.config.keys import REQUIRED, Key, Table, keyed, list_of, map_of, mapping, read_keys
+from tieout.config.live import AWAITED, LIVE, live_settings, value_tolerance
 from tieout.config.scalars import amount, choice, currency, member, share, text
-from tieout.config.settings import ReconciliationSettings, SourceSettings
+from tieout.config.settings import LiveSettings, ReconciliationSettings, SourceSettings
 from tieout.config.tolerances import misfit, overrides, tolerance
 from tieout.config.tree import Fault, Node
 from tieout.core.rules import Check, Duration, Pass, PnlCheck, Rules, SeverityRules, Tolerance
@@ -60,10 +61,15 @@ def _tolerances(node: Node, findings: Findings) -> dict[str, Tolerance]:
     return map_of(tolerance)(node, findings)
 
 
+def _records(node: Node, findings: Findings) -> str:
+    if node.value == "margin":
+        hint = "`records: positions`, and `compare: {margin: {relative: 1%}}`"
+        raise Fault(node, "margin is a column of positions, compared only when listed", hint)
+    return choice("record type", RECONCILED)(node, findings)
+
+
 RECONCILIATION: Final[Table] = {
-    "records": Key(
-        choice("record type", RECONCILED), "trades", f"One of {', '.join(RECONCILED)}.", REQUIRED
-    ),
+    "records": Key(_records, "trades", f"One of {', '.join(RECONCILED)}.", REQUIRED),
     "internal": Key(text, "executions", "The source with what the firm believes.", REQUIRED),
     "external": Key(text, "confirmations", "The source with what others say.", REQUIRED),
     "match": Key(
@@ -78,6 +84,26 @@ RECONCILIATION: Final[Table] = {
         '{price: {within: "0.005"}}',
         "Column: `exact`, or a tolerance. Columns that both sides have are compared exactly"
         " without being listed.",
+        {},
+    ),
+    "value_tolerance": Key(
+        value_tolerance,
+        "{USD: 10}",
+        "Of positions and balances: a difference that is worth no more than this is inside"
+        " tolerance. Where its worth is not known, for want of a price, this does not apply.",
+    ),
+    "dust": Key(
+        map_of(amount),
+        "{USD: 1}",
+        "By currency, a value at risk under which a difference in an amount is at most low. An"
+        " unknown value is no dust.",
+        {},
+    ),
+    "minimum": Key(
+        map_of(amount),
+        '{BTC: "0.0001"}',
+        "Of positions by symbol, of balances by currency, the smallest amount that can be traded: a"
+        " smaller difference is at most low.",
         {},
     ),
     "overrides": Key(
@@ -145,13 +171,16 @@ class _Reader:
 
     def __post_init__(self) -> None:
         self.entries = mapping(self.node)
-        self.keys: dict[str, Any] = read_keys(self.node, RECONCILIATION, self.findings)
+        table = {**RECONCILIATION, **LIVE}
+        self.keys: dict[str, Any] = read_keys(self.node, table, self.findings)
 
     def settings(self, reporting_currency: str | None) -> ReconciliationSettings | None:
         """The reconciliation; None where too little of it could be read."""
         keys = self.keys
         self._check_source("internal", keys["records"])
         self._check_source("external", keys["records"])
+        sides = {key: self.sources.get(keys[key]) for key in ("internal", "external")}
+        live = live_settings(self.node, keys, sides, self.findings)
         if keys["records"] is None:
             return None
         contract = self._contract(keys["records"])
@@ -164,16 +193,24 @@ class _Reader:
         presets = preset_tolerances(keys["severity"].preset, keys["records"])
         assumed = presets.keys() - keys["compare"].keys() - set(keys["ignore"])
         return ReconciliationSettings(
-            rules=self._rules({name: presets[name] for name in assumed}, reporting_currency),
+            rules=self._rules({name: presets[name] for name in assumed}, reporting_currency, live),
             internal=keys["internal"],
             external=keys["external"],
             instruments=self._reference("instruments"),
             prices=self._reference("prices"),
+            live=live,
         )
 
-    def _rules(self, assumed: dict[str, Tolerance], reporting_currency: str | None) -> Rules:
+    def _rules(
+        self,
+        assumed: dict[str, Tolerance],
+        reporting_currency: str | None,
+        live: LiveSettings | None,
+    ) -> Rules:
         keys = self.keys
         deadline = keys["deadline"]
+        if live is not None and "deadline" not in self.entries and keys["records"] in AWAITED:
+            deadline = Duration(live.grace)
         if not isinstance(deadline, Duration):
             deadline = calendars.business_deadline(deadline, zone=None, calendar=keys["calendar"])
         elif keys["calendar"] is not None:
@@ -189,9 +226,10 @@ class _Reader:
             overrides=keys["overrides"],
             checks=keys["checks"],
             deadline=deadline,
-            severity=keys["severity"],
+            severity=replace(keys["severity"], dust=keys["dust"], minimum=keys["minimum"]),
             policy=keys["policy"],
             reporting_currency=keys["reporting_currency"] or reporting_currency,
+            value_tolerance=keys["value_tolerance"],
             max_quarantined=keys["max_quarantined"],
         )
 

@@ -9,7 +9,16 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
-from tieout.config import calendars, grading, mapping, reconciliations, sources, tolerances
+from tieout.config import (
+    calendars,
+    grading,
+    live,
+    mapping,
+    reconciliations,
+    sources,
+    tolerances,
+    venues,
+)
 from tieout.config.keys import REQUIRED, Table
 from tieout.config.loader import DOCUMENT
 from tieout.core.rules import Preset
@@ -44,6 +53,24 @@ reconciliations:
     policy:
       - {when: {severity: critical}, do: halt}
       - {when: {severity: [medium, high]}, do: review}
+"""
+
+EXAMPLE_LIVE: Final = """\
+version: 1
+sources:
+  book:    {type: book, max_age: 5m}      # or {type: freqtrade, url: sqlite:///tradesv3.sqlite}
+  binance: {type: venue, venue: binance_spot, api_key: env:BINANCE_KEY, secret: env:BINANCE_SECRET}
+reconciliations:
+  binance-balances:
+    records: balances
+    internal: book
+    external: binance
+    every: 60s
+    grace: 5s
+    confirmations: 2
+    compare: {total: {relative: 0.01%}}
+    minimum: {BTC: "0.0001"}
+    dust: {USD: 1}
 """
 
 INTRODUCTION: Final = f"""\
@@ -88,6 +115,29 @@ A reference stands for a whole value (`url: env:DATABASE_URL`), or inside of one
 with numbers from 0 for the items of a list:
 `TIEOUT__RECONCILIATIONS__EXECUTIONS_VS_CONFIRMATIONS__MATCH__0__ON='[order_id]'`.
 The value is read as in YAML. A variable that names no key is an error.
+
+Five more say something of all live reconciliations at once, and of no other. They are read
+wherever a file is; what they say wins over it.
+
+| variable | means |
+|---|---|
+| `RECONCILIATION_ENABLED` | `false`: no monitor runs by itself |
+| `RECONCILIATION_INTERVAL_SECONDS` | `every` |
+| `RECONCILIATION_THRESHOLD_USD` | `value_tolerance` of positions and balances |
+| `RECONCILIATION_RETRY_COUNT` | how often a venue that did not answer is asked again |
+| `RECONCILIATION_TIMEOUT_SECONDS` | `timeout` of venues |
+
+## Live
+
+A reconciliation with a venue as its external side is live: both sides are read again and again.
+The internal side is what the firm believes: the embedded ledger (`book`), freqtrade's database, any
+other by a query (`sql`), or one's own engine, given to the Python API (`frame`).
+
+```yaml
+{EXAMPLE_LIVE}```
+
+`free` and `used` of balances and `margin` of positions are compared only when `compare` lists
+them; `margin` only where the venue itself reports it.
 """
 
 
@@ -102,18 +152,34 @@ def _page() -> Iterator[str]:
     yield from _table("Calendars", calendars.CALENDAR, "An entry of `calendars`.")
     yield from _table("Sources", sources.COMMON, "An entry of `sources`; keys of every source.")
     yield from _table("Files", sources.FILE, "Keys of a source of type `file`.")
-    yield from _table("Databases", sources.SQL, "Keys of a source of type `sql`.")
+    yield from _table(
+        "Databases",
+        sources.SQL,
+        "Keys of a source of type `sql`. In a live reconciliation the query is made at each"
+        " reading.",
+    )
+    yield from _table("Venues", venues.VENUE, "Keys of a source of type `venue`.")
+    yield from _table("The book", venues.BOOK, "Keys of a source of type `book`.")
+    yield from _table("Costing", venues.METHOD, "`method` of a book.")
+    yield from _table("freqtrade", venues.FREQTRADE, "Keys of a source of type `freqtrade`.")
     yield "### Frames\n"
     yield "A source of type `frame` is given to the Python API, and has no keys of its own.\n"
-    yield from _table("Mapping", mapping.MAPPING, "How a source's rows become records.")
+    yield from _table(
+        "Mapping",
+        mapping.MAPPING,
+        "How the rows of a file, a database or a frame become records.",
+    )
     yield from _table("The sign of a quantity", mapping.SIGN, "`quantity_sign` as a mapping.")
-    yield from _table("Coverage", sources.COVERAGE, "What a source covers, and when it is whole.")
+    yield from _table(
+        "Coverage", sources.COVERAGE, "What such a source covers, and when it is whole."
+    )
     yield from _table("A window", sources.WINDOW, "`covers` as a mapping.")
     yield from _table("A due time", calendars.DUE_BY, "`due_by` as a mapping.")
     yield from _table("Expectations", sources.EXPECT, "`expect` of a source.")
     yield from _table(
         "Reconciliations", reconciliations.RECONCILIATION, "An entry of `reconciliations`."
     )
+    yield from _table("Live reconciliations", live.LIVE, "More keys of those with a venue.")
     yield from _table("Passes", reconciliations.PASS, "An item of `match`.")
     yield from _table(
         "Tolerances",

@@ -138,6 +138,14 @@ def duration(node: Node, findings: Findings) -> int:
     return int(nanoseconds)
 
 
+def span(node: Node, findings: Findings) -> int:
+    """A length of time that is not zero, in nanoseconds."""
+    found = duration(node, findings)
+    if not found:
+        raise Fault(node, f"{node.value} is no time at all", "e.g. `10s`")
+    return found
+
+
 def clock_time(node: Node, findings: Findings) -> time:
     """A time of day: `09:00` or `09:00:30`."""
     value = text(node, findings).strip()

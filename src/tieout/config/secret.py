@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from tieout.config.findings import SECRET_KEYS, Findings
+from tieout.config.findings import PRIVATE_KEY, SECRET_KEYS, Findings
 from tieout.config.scalars import text
 from tieout.config.tree import Fault, Node
 from tieout.errors import ConfigError, MissingExtra, Problem
@@ -130,6 +130,31 @@ def url(node: Node, findings: Findings) -> Reference:
             "refer to it: `env:DATABASE_URL` for the whole, or `…://user:${env:PGPASSWORD}@host/db`",
         )
     return reference
+
+
+def credential(node: Node, findings: Findings) -> Reference:
+    """A reference to a secret, and nothing else. A value in clear is refused."""
+    value = text(node, findings).strip()
+    name = node.path.rpartition(".")[2]
+    whole = _WHOLE.fullmatch(value) or _INSIDE.fullmatch(value)
+    if whole is None:
+        hint = f"refer to it, e.g. `env:{name.upper()}` or `file:/run/secrets/{name}`"
+        raise Fault(node, f"`{name}` stands here in clear", hint, key=True)
+    if not whole[2].strip():
+        raise Fault(node, f"`{whole[1]}:` refers to nothing", f"e.g. `env:{name.upper()}`")
+    return Reference(value, node.path, findings.base, findings.environ)
+
+
+def public(node: Node, findings: Findings) -> Reference:
+    """What may stand in clear or be a reference: an address. A wallet's private key is refused."""
+    value = text(node, findings).strip()
+    if PRIVATE_KEY.search(value):
+        hint = "an address is public and shorter; Tieout only reads, and needs no private key"
+        raise Fault(node, "this looks like a private key", hint)
+    whole = _WHOLE.fullmatch(value)
+    if whole is not None and not whole[2].strip():
+        raise Fault(node, f"`{whole[1]}:` refers to nothing", "e.g. `env:WALLET`")
+    return Reference(value, node.path, findings.base, findings.environ)
 
 
 def _clear_secret(value: str) -> bool:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import time
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, Final, TypeAlias
 
 from tieout.config.secret import Reference
+from tieout.core.model import Money
 from tieout.core.read import Reading
 from tieout.core.rules import BusinessDeadline, Calendar, Rules
 from tieout.core.scan import Controls, FileOptions
@@ -32,7 +33,82 @@ class FrameOptions:
     """Rows that the Python API is given."""
 
 
-Options: TypeAlias = FileOptions | QueryOptions | FrameOptions
+@dataclass(frozen=True, slots=True)
+class VenueOptions:
+    """An account at an exchange.
+
+    Attributes:
+        venue: the adapter: `binance_spot`, or `ccxt:<id>`. See `exchange`.
+        api_key, secret, password: references; none of them is ever a value in clear.
+        wallet_address: whose account it is, where the venue knows its customers by that.
+        subaccount: the venue's own name or number of it.
+        base_url, ws_url: in place of the exchange's own addresses.
+        timeout: nanoseconds for one request.
+        symbols: to ask for beside those of the book, where the venue answers by symbol only.
+        lag: nanoseconds until a fill can be seen by who asks for it.
+        options: the adapter's own, as plain values. No secret is in them.
+    """
+
+    venue: str
+    account: str = "main"
+    api_key: Reference | None = None
+    secret: Reference | None = None
+    password: Reference | None = None
+    wallet_address: Reference | None = None
+    subaccount: Reference | None = None
+    base_url: str | None = None
+    ws_url: str | None = None
+    timeout: int = 10_000_000_000
+    symbols: frozenset[str] = frozenset()
+    lag: int = 2_000_000_000
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def exchange(self) -> str:
+        """As the records' `venue` says it: `binance` of `binance_spot`."""
+        if self.venue.startswith("ccxt:"):
+            return self.venue.removeprefix("ccxt:")
+        return self.venue.rpartition("_")[0]
+
+    @property
+    def references(self) -> Mapping[str, Reference]:
+        """What says who asks, by key; only what is given."""
+        named = ("api_key", "secret", "password", "wallet_address", "subaccount")
+        found = {name: getattr(self, name) for name in named}
+        return {name: each for name, each in found.items() if each is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class BookOptions:
+    """The embedded ledger.
+
+    Attributes:
+        account, venue: what of it; None: those of the side that it is compared with.
+        basis: `average` or `fifo`: what a position costs.
+        fees: `in` or `out` of that cost.
+    """
+
+    account: str | None = None
+    venue: str | None = None
+    basis: str = "average"
+    fees: str = "out"
+
+
+@dataclass(frozen=True, slots=True)
+class FreqtradeOptions:
+    """freqtrade's database. `account` and `venue` as in BookOptions."""
+
+    url: Reference
+    account: str | None = None
+    venue: str | None = None
+
+
+Options: TypeAlias = (
+    FileOptions | QueryOptions | FrameOptions | VenueOptions | BookOptions | FreqtradeOptions
+)
+
+LIVE: Final = ("venue", "book", "freqtrade")
+"""Types of sources that say how things are now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +150,14 @@ class SourceSettings:
     """A source.
 
     Attributes:
-        type: file, sql or frame, as `options` says.
+        type: file, sql, frame, venue, book or freqtrade, as `options` says.
         records: its record type, where it says so; else the reconciliation's.
         everything: it repeats the whole history, not only its business date.
         window: the times (UTC ns) that it covers, where it declares them.
         due_by: when it must be there, counted from the business date.
         cutoff: records at or after this wall-clock time belong to the next business date.
-        max_age: nanoseconds after which a price is too old.
+        max_age: nanoseconds after which a price is too old; of a source that answers now, after
+            which what it says is stale.
     """
 
     name: str
@@ -97,6 +174,11 @@ class SourceSettings:
     due_by: BusinessDeadline | None = None
     expect: Expectations = field(default_factory=Expectations)
     max_age: int | None = None
+
+    @property
+    def live(self) -> bool:
+        """Whether it says how things are now, and is read again and again."""
+        return self.type in LIVE
 
     def record_type(self, records: str) -> RecordType:
         """The contract of `records`, or the source's own, with its extra columns."""
@@ -144,15 +226,52 @@ class SourceSettings:
         return options.format == "xlsx" or (options.format == "auto" and named)
 
 
+TRIGGERS: Final = ("start", "interval", "events")
+"""What starts a monitor."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSettings:
+    """How a reconciliation is made while trading goes on. Lengths of time are nanoseconds.
+
+    Value tolerance, dust and minimum sizes are among the rules, since they decide what breaks.
+
+    Attributes:
+        every: between the starts of two runs.
+        grace: how long the readings of a snapshot that confirm a break span at least.
+        confirmations: readings that agree on a break before it is one, the first included.
+        resamples: how often a snapshot is read again where one reading leaves it open.
+        lookback: how far before what is known already events are read again; of orders, how long
+            one that is closed is looked at.
+        full: how far back events are read the first time, and again once in every such time.
+        lag: until a fill can be seen at the venue; None: as the venue's source says.
+        on: of TRIGGERS.
+    """
+
+    every: int = 60_000_000_000
+    grace: int = 5_000_000_000
+    confirmations: int = 2
+    resamples: int = 5
+    lookback: int = 3_600_000_000_000
+    full: int = 86_400_000_000_000
+    lag: int | None = None
+    on: frozenset[str] = frozenset(TRIGGERS)
+
+
 @dataclass(frozen=True, slots=True)
 class ReconciliationSettings:
-    """A reconciliation: its rules, and the names of its sources."""
+    """A reconciliation: its rules, and the names of its sources.
+
+    Attributes:
+        live: how it is made while trading goes on; None where its sides are files or frames.
+    """
 
     rules: Rules
     internal: str
     external: str
     instruments: str | None = None
     prices: str | None = None
+    live: LiveSettings | None = None
 
     @property
     def name(self) -> str:
@@ -164,6 +283,27 @@ class ReconciliationSettings:
         named = [self.internal, self.external, *(check.source for check in self.rules.checks)]
         named += [name for name in (self.instruments, self.prices) if name is not None]
         return tuple(dict.fromkeys(named))
+
+
+@dataclass(frozen=True, slots=True)
+class ServeSettings:
+    """What the environment says of all monitors; None where it says nothing.
+
+    All but `enabled` and `retries` are in the reconciliations and sources already.
+
+    Attributes:
+        enabled: whether monitors run by themselves.
+        every: nanoseconds between runs.
+        threshold: the value tolerance of positions and balances.
+        retries: how often a venue is asked again that did not answer.
+        timeout: nanoseconds for one request to a venue.
+    """
+
+    enabled: bool = True
+    every: int | None = None
+    threshold: Money | None = None
+    retries: int | None = None
+    timeout: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,3 +323,4 @@ class Settings:
     reporting_currency: str | None = None
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
+    serve: ServeSettings = ServeSettings()

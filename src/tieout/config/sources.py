@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tieout.config import calendars
-from tieout.config.findings import SECRET_KEYS, Findings
+from tieout.config.findings import Findings
 from tieout.config.keys import (
     REQUIRED,
     Key,
@@ -42,12 +42,13 @@ from tieout.config.settings import (
     SourceSettings,
 )
 from tieout.config.tree import Fault, Node, Reported
+from tieout.config.venues import LIVE_TYPES, live_mapping, live_options, refuse_secrets
 from tieout.core.rules import Calendar
 from tieout.core.scan import COMPRESSIONS, FORMATS, FileOptions
 from tieout.core.schema import RECORD_TYPES
 from tieout.core.text import Unreadable, parse_time, zone
 
-LATER: Final = ("venue", "book", "freqtrade", "kafka")
+LATER: Final = ("kafka",)
 """Source types that are planned and not there yet."""
 
 
@@ -188,7 +189,7 @@ SQL: Final[Table] = {
     "query": Key(text, "SELECT * FROM trades", "One SELECT. `:business_date` is bound.", REQUIRED),
 }
 FRAME: Final[Table] = {}
-TYPES: Final[Mapping[str, Table]] = {"file": FILE, "sql": SQL, "frame": FRAME}
+TYPES: Final[Mapping[str, Table]] = {"file": FILE, "sql": SQL, "frame": FRAME, **LIVE_TYPES}
 
 COVERAGE: Final[Table] = {
     "timezone": Key(
@@ -231,22 +232,38 @@ COMMON: Final[Table] = {
 }
 
 
+LIVE_RECORDS: Final = Key(
+    choice("record type", [name for name in RECORD_TYPES if name != "pnl"]),
+    *(COMMON["records"].shape, COMMON["records"].about, None, COMMON["records"].absent),
+)
+
+
+def _keys_of(type_: str) -> Table:
+    """Every key of a source of the type. What says how things are now is not read from cells."""
+    if type_ in LIVE_TYPES:
+        return {"type": COMMON["type"], "records": LIVE_RECORDS, **LIVE_TYPES[type_]}
+    return {**COMMON, **TYPES[type_], **MAPPING, **COVERAGE}
+
+
 def source(name: str, node: Node, findings: Findings, *, frame: bool = False) -> SourceSettings:
     """One source. `frame`: where it names no type, it is a frame. Raises Fault."""
     entries = mapping(node)
-    _refuse_secrets(node, findings)
     type_ = _type(node, entries, findings, frame)
-    table = {**COMMON, **TYPES[type_], **MAPPING, **COVERAGE}
+    table = dict(_keys_of(type_))
     if frame:
         table["type"] = Key(COMMON["type"].read, "frame", "", "frame")
-    elsewhere = {key: each for other in TYPES.values() for key, each in other.items()}
-    for key in entries.keys() & elsewhere.keys() - table.keys():
-        owner = next(each for each, other in TYPES.items() if key in other)
-        findings.add(
-            entries[key], f"`{key}` is of sources of type {owner}; this one is {type_}", key=True
+    secrets = refuse_secrets(node, table, findings)
+    elsewhere = _elsewhere(entries, type_, findings, but={*table, *secrets})
+    keys = read_keys(node, table, findings, also={*elsewhere, *secrets})
+    if type_ in LIVE_TYPES:
+        return SourceSettings(
+            name=name,
+            type=type_,
+            options=live_options(type_, node, keys, findings),
+            records=keys["records"],
+            mapping=live_mapping(keys),
+            max_age=keys["max_age"],
         )
-    also = {*elsewhere, *_secrets(entries)}
-    keys = read_keys(node, table, findings, also=also)
     window, everything = _window(entries.get("covers"), keys, findings)
     due = keys["due_by"]
     return SourceSettings(
@@ -268,6 +285,24 @@ def source(name: str, node: Node, findings: Findings, *, frame: bool = False) ->
     )
 
 
+def _elsewhere(
+    entries: dict[str, Node], type_: str, findings: Findings, *, but: set[str]
+) -> list[str]:
+    """Report the keys that sources of other types have; returns them."""
+    found = []
+    for key, entry in entries.items():
+        owners = [each for each in TYPES if key in _keys_of(each)]
+        if key in but or not owners:
+            continue
+        found.append(key)
+        named = f"{', '.join(owners[:-1])} or {owners[-1]}" if len(owners) > 1 else owners[0]
+        what = f"`{key}` is of sources of type {named}; this one is {type_}"
+        constant = key in ("account", "venue") and isinstance(entry.value, str)
+        hint = f"`constants: {{{key}: {entry.value}}}`" if constant else None
+        findings.add(entry, what, hint, key=True)
+    return found
+
+
 def _type(node: Node, entries: dict[str, Node], findings: Findings, frame: bool) -> str:
     """The source's type; its faults are reported here, once. Raises Reported."""
     entry = entries.get("type")
@@ -275,6 +310,8 @@ def _type(node: Node, entries: dict[str, Node], findings: Findings, frame: bool)
         if frame:
             return "frame"
         guess = "sql" if "query" in entries else "file"
+        if entries.keys() & {"api_key", "secret", "wallet_address", "base_url"}:
+            guess = "venue"
         hint = f"add `type: {guess}`; there are: {', '.join(TYPES)}"
         raise Fault(node, "`type` is missing", hint, key=True)
     if entry.value in LATER:
@@ -284,22 +321,6 @@ def _type(node: Node, entries: dict[str, Node], findings: Findings, frame: bool)
     if found is None:
         raise Reported(entry)
     return str(found)
-
-
-def _secrets(entries: dict[str, Node]) -> list[str]:
-    return [key for key in entries if key.lower().endswith(SECRET_KEYS)]
-
-
-def _refuse_secrets(node: Node, findings: Findings) -> None:
-    entries = mapping(node)
-    for key in _secrets(entries):
-        value = entries[key].value
-        if isinstance(value, str) and not value.startswith(("env:", "file:", "keyring:")):
-            hint = f"refer to it, e.g. `env:{key.upper()}`"
-            findings.add(entries[key], f"`{key}` stands here in clear", hint, key=True)
-        else:
-            hint = "a database's password goes into its URL: `…://user:${env:PGPASSWORD}@host/db`"
-            findings.add(entries[key], f"`{key}` is no key of this source", hint, key=True)
 
 
 def _options(type_: str, keys: dict[str, Any]) -> Options:

@@ -124,7 +124,11 @@ def finding(column: Compared, pair: Pair, records: str, valuation: Valuation) ->
             if _cancelled_yet_filled(left, right) or _cancelled_yet_filled(right, left):
                 subject = CANCELLED
     value = valuation.difference(column.name, left, right)
-    return Finding(kind, internal, external, value, subject)
+    amount, of = None, None
+    if column.name == AMOUNTS.get(records):
+        if isinstance(internal, Decimal) and isinstance(external, Decimal):
+            amount, of = distance(internal, external), name_of(records, left)
+    return Finding(kind, internal, external, value, subject, amount, of)
 
 
 def _opposite(internal: Value, external: Value) -> bool:
@@ -164,6 +168,12 @@ def difference(column: Compared, pair: Pair, ours: PlainRecord, theirs: PlainRec
 
 AMOUNTS: Final = {"positions": "quantity", "balances": "total"}
 """The amount that a snapshot is about. A record in which it is zero says that nothing is there."""
+
+
+def name_of(records: str, values: Mapping[str, Value]) -> str | None:
+    """What it is an amount of: the symbol of a position, the currency of a balance."""
+    name = values.get("symbol" if records == "positions" else "currency")
+    return name if isinstance(name, str) else None
 
 
 def worth_little(column: str, pair: Pair, rules: Rules, valuation: Valuation) -> str | None:

@@ -39,6 +39,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time
+from decimal import Decimal
 from functools import cached_property
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -61,6 +62,7 @@ from tieout.core.compare import (
     finding,
     is_worth_little,
     kind_of,
+    name_of,
     tolerance_text,
     within,
     worth_little,
@@ -244,10 +246,19 @@ def _decide_single(single: Single, bench: Bench) -> Outcome:
     if not past_deadline(record, bench):
         return Expected(side, record)
     kind = Kind.MISSING_EXTERNAL if side is Side.INTERNAL else Kind.MISSING_INTERNAL
-    missing = Finding(kind, value=bench.valuation.whole(record.values), subject=bench.records.name)
+    missing = _missing(kind, record, bench)
     (written,) = bench.plain(record)
     shown = BreakRecord(side, Role.PRIMARY, written)
     return _break(bench, [missing], [(shown, record)], doubt=lacking.keyless_quarantined)
+
+
+def _missing(kind: Kind, record: Record, bench: Bench) -> Finding:
+    value, records = bench.valuation.whole(record.values), bench.records.name
+    amount = record.values.get(AMOUNTS[records]) if records in AMOUNTS else None
+    if not isinstance(amount, Decimal):
+        return Finding(kind, value=value, subject=records)
+    of = name_of(records, record.values)
+    return Finding(kind, value=value, subject=records, amount=amount.copy_abs(), of=of)
 
 
 def _is_flat(record: Record, records: RecordType) -> bool:

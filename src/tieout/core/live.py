@@ -47,6 +47,7 @@ class Answer(Struct, frozen=True):
             what the answer says was so at some moment between them.
         quarantined: rows of the answer that could not be read.
         stated_at: the moment that the answer itself names, if it names one.
+        together: it came in one response, so that all of it was so at one and the same moment.
         window: of events, the times that are covered, both inclusive. None of snapshots.
         symbols: what is covered; None: everything that there is. What is outside of it is
             neither missing nor clean.
@@ -62,6 +63,7 @@ class Answer(Struct, frozen=True):
     answered_at: int
     quarantined: tuple[Quarantined, ...] = ()
     stated_at: int | None = None
+    together: bool = False
     window: tuple[int, int] | None = None
     symbols: frozenset[str] | None = None
     reasons: tuple[str, ...] = ()

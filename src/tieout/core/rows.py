@@ -93,6 +93,19 @@ class RunRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DaySummary:
+    """What is left of a business date's runs that changed no break: how many ended how."""
+
+    reconciliation: str
+    business_date: date
+    runs: int
+    clean: int = 0
+    breaks: int = 0
+    incomplete: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class BreakRow:
     """A break as the store shows it.
 

@@ -153,12 +153,17 @@ class SeverityRules:
         kinds: a fixed severity for a kind; `missing` in YAML stands for both MISSING kinds.
         bands: by kind, in place of the preset's bands.
         large: the `portfolio` preset's value of a large missing item, in reporting currency.
+        dust: by currency, a value at risk under which a difference in an amount is at most low.
+        minimum: by symbol or currency, the smallest quantity of a position or total of a balance
+            that can be traded: a smaller difference is at most low.
     """
 
     preset: Preset = Preset.STANDARD
     kinds: Mapping[Kind, Severity] = field(default_factory=dict)
     bands: Mapping[Kind, Bands] = field(default_factory=dict)
     large: Decimal = Decimal(1000)
+    dust: Mapping[str, Decimal] = field(default_factory=dict)
+    minimum: Mapping[str, Decimal] = field(default_factory=dict)
 
 
 class Action(StrEnum):
@@ -212,6 +217,8 @@ class Rules:
         reporting_currency: what value at risk is measured in; None: each in its own currency.
         value_tolerance: of positions and balances: a difference that is worth no more than this
             is inside tolerance. Where its worth is not known, this does not apply.
+        ids_per_symbol: an id names a record only together with its symbol: what one side lacks is
+            never paired with the same id of another symbol.
         max_quarantined: share of a side's rows (0.01 is 1 %) above which the side is incomplete.
     """
 
@@ -228,6 +235,7 @@ class Rules:
     policy: tuple[PolicyRule, ...] = ()
     reporting_currency: str | None = None
     value_tolerance: Money | None = None
+    ids_per_symbol: bool = False
     max_quarantined: Decimal = Decimal("0.01")
 
     def tolerance(self, column: str, symbol: str | None) -> Tolerance:

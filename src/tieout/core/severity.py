@@ -9,6 +9,8 @@ Invariants:
    against a value, and texts that differ, differ by 100 %.
 4. A rule on a value at risk that is not known does not apply.
 5. DUPLICATE is `info`, and an order cancelled yet filled is `critical`, in every preset.
+6. A difference in an amount that is dust, or too small to trade, is at most `low`, whatever else
+   is said of its kind. One whose value is not known is no dust.
 """
 
 from __future__ import annotations
@@ -39,6 +41,8 @@ class Finding(Struct, frozen=True):
         internal, external: the two values; both None where a whole record is concerned.
         value: what it is worth, in its own currency; None where not known.
         subject: what narrows the kind: the record type of a missing record, or CANCELLED.
+        amount: how much of `of`, a symbol or a currency, is concerned; None where it is not about
+            an amount of a position or a balance.
     """
 
     kind: Kind
@@ -46,6 +50,8 @@ class Finding(Struct, frozen=True):
     external: Value = None
     value: Money | None = None
     subject: str = ""
+    amount: Decimal | None = None
+    of: str | None = None
 
 
 CANCELLED: Final = "cancelled yet filled"
@@ -207,6 +213,9 @@ _TRADERECON: Final[Mapping[Subject, Grade]] = {
     **_of([Kind.TIMESTAMP], MEDIUM),
 }
 
+_IN_AMOUNTS: Final = frozenset({*_MISSING, *_SIZES, *_PRICED, Kind.SIDE})
+"""Kinds that are about amounts: how records contradict each other is never a trifle."""
+
 PRESETS: Final[Mapping[Preset, Mapping[Subject, Grade]]] = MappingProxyType(
     {
         Preset.STANDARD: {**_STANDARD, **_ALWAYS},
@@ -263,8 +272,25 @@ def grade(
     """
     worst = INFO
     for finding in findings:
-        worst = max(worst, _grade(finding, rules, convert, reporting_currency))
+        severity = _grade(finding, rules, convert, reporting_currency)
+        if severity > LOW and _is_dust(finding, rules, convert):
+            severity = LOW
+        worst = max(worst, severity)
     return worst
+
+
+def _is_dust(finding: Finding, rules: SeverityRules, convert: Convert) -> bool:
+    """Whether too little is concerned to be traded, or to be worth anything. Unknown is not."""
+    if finding.kind not in _IN_AMOUNTS:
+        return False
+    if finding.amount is not None and finding.of is not None:
+        if (least := rules.minimum.get(finding.of)) is not None and finding.amount < least:
+            return True
+    for currency, least in rules.dust.items():
+        value = convert(finding.value, currency)
+        if value is not None and value.amount < least:
+            return True
+    return False
 
 
 def _grade(

@@ -130,3 +130,19 @@ def coverage_gap(
         return None
 
     return gap
+
+
+def within_symbols(
+    gap: Callable[[Record], str | None], covered: Collection[str] | None, source: str
+) -> Callable[[Record], str | None]:
+    """`gap`, of a side that answered about some symbols (of balances: currencies) only."""
+    if covered is None:
+        return gap
+
+    def narrower(record: Record) -> str | None:
+        name = record.values.get("symbol") or record.values.get("currency")
+        if name is not None and name not in covered:
+            return f"{source} does not cover {name}"
+        return gap(record)
+
+    return narrower

@@ -24,12 +24,14 @@ def evidence_of(
     *,
     known: Collection[Key],
     waiting: Sequence[OpenItem],
+    covered: Mapping[Side, frozenset[str]],
 ) -> Evidence:
     """Why a known break may be taken for gone.
 
     Args:
         known: the open records that take part, those that were sent again or voided as well.
         waiting: records that are there, and about which nothing could be decided.
+        covered: what a side's answer is about, where it is not everything.
     """
     sides_complete = all(each.complete for each in coverage.values())
     checks_complete = not any(facts.quarantined for facts in matching.checks)
@@ -40,8 +42,27 @@ def evidence_of(
         everything=all(each.everything for each in coverage.values()),
         snapshot=not records.event,
         evaluated=_evaluated(frozenset(known)),
-        unresolved=_unresolved(waiting, facts, records),
+        unresolved=_either(_unresolved(waiting, facts, records), _outside(covered)),
     )
+
+
+def _either(
+    one: Callable[[KnownBreak], bool], other: Callable[[KnownBreak], bool]
+) -> Callable[[KnownBreak], bool]:
+    return lambda known: one(known) or other(known)
+
+
+def _outside(covered: Mapping[Side, frozenset[str]]) -> Callable[[KnownBreak], bool]:
+    """Whether a break is about what no answer of this run was about."""
+
+    def outside(known: KnownBreak) -> bool:
+        if not covered:
+            return False
+        record = json.loads(known.content)["records"][0]["record"]
+        name = record.get("symbol") or record.get("currency")
+        return name is not None and any(name not in names for names in covered.values())
+
+    return outside
 
 
 def watched(view: StoreView, records: RecordType) -> dict[str, Record]:

@@ -38,7 +38,7 @@ from tieout.core.rules import PolicyRule
 from tieout.core.scan import Coverage, InputFile
 from tieout.ports import Matching, MatchTask, SideFacts, Spool
 from tieout.service.carry import Key, held_by, held_item
-from tieout.service.coverage import coverage_gap, coverage_of
+from tieout.service.coverage import coverage_gap, coverage_of, within_symbols
 from tieout.service.evidence import evidence_of
 from tieout.service.setup import Reference, Setup, Standing
 
@@ -126,6 +126,7 @@ def judge(
     }
     facts = {Side.INTERNAL: matching.internal, Side.EXTERNAL: matching.external}
     worked_out = plan_of(task, facts)
+    covered = setup.live.covered if setup.live is not None else {}
     bench = _bench(setup, task, worked_out, facts, coverage, reference, prior, intent)
     sums = _Sums(
         snapshot=not worked_out.records.event,
@@ -172,6 +173,7 @@ def judge(
             intent.business_date,
             known=known,
             waiting=waiting,
+            covered=covered,
         ),
         reasons=_reasons(setup, matching, reference, sums),
         inputs=(*_inputs(coverage, task), *reference.inputs),
@@ -192,7 +194,7 @@ def _was_judged(candidate: Candidate, live: Standing, worked_out: Plan) -> bool:
 def _as_known(brk: Break, candidate: Candidate, live: Standing) -> Break:
     """A live break, with what its reading says of doubt and cause."""
     anchor = _anchor(candidate)
-    doubt, cause = brk.doubt or live.doubtful(anchor), live.cause(anchor)
+    doubt, cause = brk.doubt or live.doubtful(anchor), live.cause(candidate)
     if doubt == brk.doubt and cause is brk.cause:
         return brk
     return replace(brk, doubt=doubt, cause=cause)
@@ -238,11 +240,15 @@ def _bench(
         as_of=nanoseconds(intent.as_of),
         sides={
             side: Bearing(
-                coverage_gap=coverage_gap(
-                    coverage[side],
-                    business_date=intent.business_date,
-                    covered=prior.covered.get(side, frozenset()),
-                    clock=worked_out.records.clock,
+                coverage_gap=within_symbols(
+                    coverage_gap(
+                        coverage[side],
+                        business_date=intent.business_date,
+                        covered=prior.covered.get(side, frozenset()),
+                        clock=worked_out.records.clock,
+                    ),
+                    setup.live.covered.get(side) if setup.live is not None else None,
+                    coverage[side].source,
                 ),
                 keyless_quarantined=any(
                     not any(key <= set(entry.values) for key in keys)

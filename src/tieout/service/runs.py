@@ -303,7 +303,7 @@ class _Run:
             internal=self._survey(Side.INTERNAL, self.setup.internal, scans[0]),
             external=self._survey(Side.EXTERNAL, self.setup.external, scans[1]),
             breaks=still_open(self.bench.store.tally(self._open())),
-            reasons=tuple(str(error) for error in failures),
+            reasons=tuple(dict.fromkeys(str(error) for error in failures)),
             seconds=round(monotonic() - self.began, 3),
         )
         if not self.request.dry_run:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time
 from typing import Protocol
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from tieout.core.canonical import rules_digest
 from tieout.core.lifecycle import OpenItem
-from tieout.core.model import Cause, Record
+from tieout.core.model import Candidate, Cause, Record, Side
 from tieout.core.read import Reading
 from tieout.core.rules import BusinessDeadline, Rules
 from tieout.core.scan import InputFile
@@ -56,18 +56,21 @@ class Standing:
             are read again only as possible partners.
         waiting: records about which nothing can be concluded now; they are not among the rows.
         unknown, expected: how many keys they are.
+        covered: symbols (of balances: currencies) that a side's answer is about, where it is not
+            everything. Outside of them nothing is missing, and nothing clears.
         reasons: why the run is not complete, in words.
         doubtful: whether a break of this record is in doubt.
-        cause: what is known of where a break of this record comes from.
+        cause: what is known of where a break comes from.
     """
 
     since: int | None = None
     waiting: Sequence[OpenItem] = ()
     unknown: int = 0
     expected: int = 0
+    covered: Mapping[Side, frozenset[str]] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
     doubtful: Callable[[Record], bool] = lambda record: False
-    cause: Callable[[Record], Cause] = lambda record: Cause.UNKNOWN
+    cause: Callable[[Candidate], Cause] = lambda candidate: Cause.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,10 @@ from tieout.core.rows import (
     RunRow,
     badness,
 )
-from tieout.errors import RunSuperseded, StoreError
+from tieout.errors import LeaseLost, RunSuperseded, StoreError
 from tieout.ports import RunResult, StoreView
+from tieout.testing.journal import MemoryJournal
+from tieout.testing.monitors import MemoryMonitors
 
 
 @dataclass
@@ -36,11 +38,12 @@ class _Reconciliation:
 
     Attributes:
         items: what each business date changed: key to the texts of the items open from then on.
+        covered: the run that said so.
     """
 
     fence: int = 0
     days: set[date] = field(default_factory=set)
-    covered: set[tuple[Side, date]] = field(default_factory=set)
+    covered: dict[tuple[Side, date], str] = field(default_factory=dict)
     known: dict[str, KnownBreak] = field(default_factory=dict)
     rows: dict[str, BreakRow] = field(default_factory=dict)
     history: list[HistoryRow] = field(default_factory=list)
@@ -52,7 +55,7 @@ class _Reconciliation:
         return dataclasses.replace(
             self,
             days=set(self.days),
-            covered=set(self.covered),
+            covered=dict(self.covered),
             known=dict(self.known),
             rows=dict(self.rows),
             history=list(self.history),
@@ -87,6 +90,16 @@ class MemoryStore:
         self._reconciliations: dict[str, _Reconciliation] = {}
         self._runs: dict[str, RunRow] = {}
         self._lock = threading.RLock()
+        self._journal = MemoryJournal()
+        self._monitors = MemoryMonitors(self._forget)
+
+    @property
+    def journal(self) -> MemoryJournal:
+        return self._journal
+
+    @property
+    def monitors(self) -> MemoryMonitors:
+        return self._monitors
 
     def begin(self, intent: RunIntent) -> None:
         with self._lock:
@@ -123,6 +136,8 @@ class MemoryStore:
         with self._lock:
             if intent.run_id not in self._runs:
                 raise StoreError(f"the run {intent.run_id} was never begun")
+            if result.lease is not None and not self._monitors.holds(result.lease):
+                raise LeaseLost(f"{result.lease.holder!r} does not hold the lease any more")
             if self._of(intent.reconciliation).fence != result.fence:
                 raise RunSuperseded(
                     f"another run of {intent.reconciliation!r} was committed while this one worked"
@@ -135,8 +150,9 @@ class MemoryStore:
                 QuarantineRow(intent.run_id, side, entry) for side, entry in result.quarantine
             ]
             for side, complete in result.covered.items():
-                change = kept.covered.add if complete else kept.covered.discard
-                change((side, intent.business_date))
+                kept.covered.pop((side, intent.business_date), None)
+                if complete:
+                    kept.covered[side, intent.business_date] = intent.run_id
             kept.days.add(intent.business_date)
             kept.fence += 1
             row = result.finish()
@@ -199,6 +215,24 @@ class MemoryStore:
     def quarantine(self, run_id: str) -> Iterator[QuarantineRow]:
         for kept in self._reconciliations.values():
             yield from kept.quarantine.get(run_id, ())
+
+    def _forget(self, before: datetime) -> Sequence[RunRow]:
+        """Remove the runs that nothing refers to, and return them. See `Monitors.fold`."""
+        with self._lock:
+            ended = [row for row in self._runs.values() if row.status is not RunStatus.RUNNING]
+            # The last of each name stays: the newest one, and the newest that ended.
+            kept = {each.reconciliation: each.run_id for each in self._runs.values()}.values()
+            kept_ended = {each.reconciliation: each.run_id for each in ended}.values()
+            referred = {*kept, *kept_ended}
+            for each in self._reconciliations.values():
+                referred.update(row.run_id for row in each.rows.values())
+                referred.update(row.run_id for row in each.history)
+                referred.update(each.covered.values())
+            gone = [row for row in ended if row.started_at < before and row.run_id not in referred]
+            for row in gone:
+                del self._runs[row.run_id]
+                self._reconciliations[row.reconciliation].quarantine.pop(row.run_id, None)
+            return gone
 
     def close(self) -> None:
         """Nothing to do."""

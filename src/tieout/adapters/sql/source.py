@@ -7,23 +7,21 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from tieout.adapters.cells import is_whole, refuse_float, text_row
+from tieout.adapters.sql.connection import engine, read_only, refused
 from tieout.core.scan import BadRow, Batches, Controls, InputFile, Scan, TextRow
 from tieout.core.text import no_certain_text, unreadable
-from tieout.errors import MissingExtra, SourceError, SourceMissing
+from tieout.errors import SourceError, SourceMissing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sqlalchemy import URL, Connection, CursorResult, Engine, Executable
-    from sqlalchemy.exc import SQLAlchemyError
+    from sqlalchemy import Connection, CursorResult, Engine, Executable
 
 _BATCH: Final = 2_000
-_EXTRAS: Final = {"psycopg": "postgres"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ class SqlSource:
         holiday = settings.is_holiday is not None and settings.is_holiday(business_date)
         allow_empty = settings.allow_empty or holiday or settings.controls.rows == 0
         if self._engine is None:
-            self._engine = _engine(settings)
+            self._engine = engine(settings.url, settings.name)
         reading = _Reading(settings, self._engine, business_date, allow_empty=allow_empty)
         self._readings.append(reading)
         return Scan(
@@ -138,14 +136,14 @@ class _Reading:
         connection = None
         try:
             connection = self._engine.connect()
-            _read_only(connection)
+            read_only(connection, batch=_BATCH)
             if self._settings.table:
                 _check_table(connection, self._settings)
             return connection, connection.execute(statement, parameters)
         except SQLAlchemyError as error:
             if connection is not None:
                 connection.close()
-            raise _refused(error, self._settings) from None
+            raise refused(error, self._settings.url, self._settings.name) from None
         except SourceError:
             if connection is not None:
                 connection.close()
@@ -178,7 +176,7 @@ class _Reading:
                 size += len(content)
                 yield rows
         except SQLAlchemyError as error:
-            raise _refused(error, self._settings) from None
+            raise refused(error, self._settings.url, self._settings.name) from None
         finally:
             result.close()
             connection.close()
@@ -231,59 +229,6 @@ class _Reading:
         self._open = None
 
 
-def _engine(settings: SqlSettings) -> Engine:
-    from sqlalchemy import create_engine, make_url
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-    from sqlalchemy.pool import NullPool
-
-    where = f"{settings.name}: url"
-    try:
-        url = make_url(settings.url)
-        _check_file(url, settings)
-        return create_engine(url, poolclass=NullPool)
-    except NoSuchModuleError as error:
-        raise SourceError(
-            f"there is no database driver for {make_url(settings.url).drivername!r}",
-            where=where,
-            hint="write `sqlite:///file.db`, `postgresql+psycopg://…`, or install the SQLAlchemy"
-            f" dialect ({error})",
-        ) from None
-    except ModuleNotFoundError as error:
-        extra = _EXTRAS.get(error.name or "")
-        if extra is not None:
-            raise MissingExtra(extra, f"the source {settings.name!r}") from None
-        raise SourceError(
-            f"the database driver {error.name!r} is not installed",
-            where=where,
-            hint=f"pip install {error.name}",
-        ) from None
-    except ArgumentError:
-        raise SourceError(
-            "the URL of the database cannot be read",
-            where=where,
-            hint="it looks like `postgresql+psycopg://user:password@host:5432/name`; write special"
-            " characters of the password as %XX",
-        ) from None
-
-
-def _check_file(url: URL, settings: SqlSettings) -> None:
-    """SQLite would create a file that does not exist, and it would be empty."""
-    name = url.database
-    if url.get_backend_name() != "sqlite" or not name or name.startswith((":", "file:")):
-        return
-    path = Path(name)
-    if not path.exists():
-        folder = path.parent
-        there = [each.name for each in folder.iterdir()] if folder.is_dir() else []
-        names = sorted(each for each in there if not each.startswith("."))
-        near = difflib.get_close_matches(path.name, names, n=3, cutoff=0.5)
-        raise SourceMissing(
-            f"there is no database {name!r}",
-            where=f"{settings.name}: url",
-            hint=f"in {str(folder)!r} there is: {', '.join(near)}" if near else None,
-        )
-
-
 def _statement(settings: SqlSettings, business_date: date) -> tuple[Executable, dict[str, Any]]:
     from sqlalchemy import Date, bindparam, literal_column, select, table, text
 
@@ -307,16 +252,6 @@ def _statement(settings: SqlSettings, business_date: date) -> tuple[Executable, 
     }
 
 
-def _read_only(connection: Connection) -> None:
-    """Whatever the query says, it changes nothing, where the database can promise that."""
-    options: dict[str, Any] = {"stream_results": True, "yield_per": _BATCH}
-    if connection.dialect.name == "postgresql":
-        options["postgresql_readonly"] = True
-    connection.execution_options(**options)
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA query_only = ON")
-
-
 def _check_table(connection: Connection, settings: SqlSettings) -> None:
     from sqlalchemy import inspect
 
@@ -333,20 +268,4 @@ def _check_table(connection: Connection, settings: SqlSettings) -> None:
         f"there is no table {settings.table!r}",
         where=f"{settings.name}: table",
         hint=f"there is: {', '.join(near or names[:5])}" if names else "the database has no tables",
-    )
-
-
-def _refused(error: SQLAlchemyError, settings: SqlSettings) -> SourceError:
-    """The database's own message. Never the URL: it may hold a password."""
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import DBAPIError
-
-    message = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-    password = make_url(settings.url).password
-    if password:
-        message = message.replace(str(password), "***")
-    return SourceError(
-        f"the database refused: {message.strip()}",
-        where=settings.name,
-        hint="try the query with the database's own client",
     )

@@ -119,12 +119,31 @@ class Database:
         return StoreError(f"the store failed: {_first_line(told)}", where=self.label)
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A transaction that writes; all of it or nothing. On SQLite it is the only one."""
+    def writing(self, *, keys_checked: bool = True) -> Iterator[Connection]:
+        """A transaction that writes; all of it or nothing. On SQLite it is the only one.
+
+        Args:
+            keys_checked: whether SQLite looks after foreign keys. It reads a whole table for
+                each row that is deleted, where a reference to it has no index; who knows that
+                there is none can do without.
+        """
         with self.guarded(), self.engine.connect() as connection:
             connection.execution_options(tieout_writes=True)
-            with connection.begin():
+            with self._keys(connection, keys_checked), connection.begin():
                 yield connection
+
+    @contextmanager
+    def _keys(self, connection: Connection, checked: bool) -> Iterator[None]:
+        if checked or not self.sqlite:
+            yield
+            return
+        # Nothing happens inside a transaction, which SQLAlchemy would begin by itself.
+        raw: Any = connection.connection.driver_connection
+        raw.execute("PRAGMA foreign_keys=OFF")
+        try:
+            yield
+        finally:
+            raw.execute("PRAGMA foreign_keys=ON")
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

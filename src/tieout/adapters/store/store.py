@@ -13,6 +13,8 @@ from sqlalchemy import Connection, Row, Select, delete, insert, select, text, up
 from tieout.adapters.store import encoding, open_items, schema
 from tieout.adapters.store.breaks import BreakWriter, View, listed, starts_with, tallied, told
 from tieout.adapters.store.database import Database
+from tieout.adapters.store.journal import SqlJournal
+from tieout.adapters.store.monitors import SqlMonitors, check_lease
 from tieout.adapters.store.pages import PAGE, pages
 from tieout.adapters.store.processes import alive, birth
 from tieout.adapters.store.tables import covered, quarantine, reconciliations, runs
@@ -54,7 +56,7 @@ def open_store(url: str, *, create: bool = True) -> SqlStore:
 
 
 class SqlStore:
-    """Runs, breaks, history, open items and quarantine in a database. See `ports.Store`."""
+    """Runs, breaks, journal, monitors and the rest in a database. See `ports.Store`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -116,6 +118,8 @@ class SqlStore:
     def commit(self, result: RunResult) -> RunRow:
         intent, database = result.intent, self._database
         with database.writing() as connection:
+            if result.lease is not None:
+                check_lease(connection, result.lease)
             _fence(connection, intent, result.fence)
             run = _number(connection, intent.run_id)
             writer = BreakWriter(
@@ -201,6 +205,14 @@ class SqlStore:
             for row in pages(connection, query, [quarantine.c.ordinal]):
                 side = None if row.side is None else Side(row.side)
                 yield QuarantineRow(run_id, side, encoding.quarantined(row.entry))
+
+    @property
+    def journal(self) -> SqlJournal:
+        return SqlJournal(self._database)
+
+    @property
+    def monitors(self) -> SqlMonitors:
+        return SqlMonitors(self._database)
 
     def close(self) -> None:
         self._database.close()

@@ -8,7 +8,7 @@ point on every database.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
@@ -151,6 +151,91 @@ covered = Table(
     _run(),
 )
 """The business dates that a side covered completely, by the last run of each."""
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("number", _Serial, primary_key=True),
+    Column("id", _Ordered, nullable=False, unique=True),
+    Column("records", _Ordered, nullable=False),
+    Column("account", _Ordered, nullable=False),
+    Column("venue", _Ordered, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("opening", Boolean, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("approved_by", Text),
+    Column("content", Text, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Index("journal_by_account", "account", "venue", "number"),
+)
+"""The embedded ledger's entries. Append-only: triggers refuse what changes or deletes a row.
+`content` is the record as canonical JSON, numbers as exact texts."""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", _Ordered, primary_key=True),
+    Column("holder", Text),
+    Column("fence", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+"""Who may run a monitor; nobody, where `holder` is null. The row stays, so that `fence` rises."""
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("scope", _Ordered, primary_key=True),
+    Column("paused_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("until", BigInteger),
+)
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("name", _Ordered, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
+"""How far windows of events have come."""
+
+summaries = Table(
+    "summaries",
+    metadata,
+    Column("reconciliation", _Ordered, ForeignKey("reconciliations.name"), primary_key=True),
+    Column("business_date", _Ordered, primary_key=True),
+    Column("runs", BigInteger, nullable=False),
+    Column("clean", BigInteger, nullable=False),
+    Column("breaks", BigInteger, nullable=False),
+    Column("incomplete", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+)
+"""What is left of a day's runs that changed no break: how many there were, and how they ended."""
+
+_APPEND_ONLY: Final = {
+    "sqlite": (
+        "CREATE TRIGGER journal_no_update BEFORE UPDATE ON journal "
+        "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END",
+        "CREATE TRIGGER journal_no_delete BEFORE DELETE ON journal "
+        "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END",
+        # REPLACE would delete without asking the trigger above.
+        "CREATE TRIGGER journal_no_replace BEFORE INSERT ON journal WHEN EXISTS "
+        "(SELECT 1 FROM journal WHERE id = NEW.id OR number = NEW.number) "
+        "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END",
+    ),
+    "postgresql": (
+        "CREATE FUNCTION tieout_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'the journal is append-only'; END $$",
+        "CREATE TRIGGER journal_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON journal "
+        "FOR EACH STATEMENT EXECUTE FUNCTION tieout_append_only()",
+    ),
+}
+
+
+@event.listens_for(journal, "after_create")
+def _append_only(_: Table, connection: Connection, **__: Any) -> None:
+    for statement in _APPEND_ONLY[connection.dialect.name]:
+        connection.exec_driver_sql(statement)
 
 
 @event.listens_for(metadata, "before_create")

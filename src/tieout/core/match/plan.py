@@ -113,6 +113,7 @@ def _steps(
         for key in keys
         for dropped in (("side",), ("symbol",), ("side", "symbol"))
         if any(name in key for name in dropped)
+        and not (rules.ids_per_symbol and "symbol" in dropped)
     ]
     steps = [Step(key) for key in dict.fromkeys(keys)]
     tried = {frozenset(key) for key in keys}

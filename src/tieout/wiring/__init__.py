@@ -106,6 +106,27 @@ def run(
         ConfigError, StoreError: nothing of the reconciliation at hand was stored.
         A source that fails is no exception: its run is `failed`.
     """
+    chosen = list(names or settings.reconciliations)
+    live = [name for name in chosen if settings.reconciliations[name].live is not None]
+    if live:
+        names = [name for name in chosen if name not in live]
+        verdicts = _live(settings, live, store, as_of, business_date, dry_run, progress)
+        if not names:
+            return verdicts
+        rest = run(
+            settings,
+            names,
+            store=store,
+            as_of=as_of,
+            business_date=business_date,
+            restate=restate,
+            dry_run=dry_run,
+            progress=progress,
+            frames=frames,
+            digests=digests,
+        )
+        done = {each.row.reconciliation: each for each in (*verdicts, *rest)}
+        return [done[name] for name in chosen]
     digests = digests or hash_ahead(settings, names, business_date)
     from tieout.adapters.clock import SystemClock
     from tieout.adapters.engines.duckdb import DuckDBEngine
@@ -131,6 +152,29 @@ def run(
             with resources:
                 outcomes.append(run_once(setup, request, bench))
     return outcomes
+
+
+def _live(
+    settings: Settings,
+    names: Sequence[str],
+    store: Store,
+    as_of: datetime | None,
+    business_date: date | None,
+    dry_run: bool,
+    progress: Progress,
+) -> list[RunOutcome]:
+    """One verdict of each live reconciliation. Raises UsageError: of another time than now."""
+    if as_of is not None or business_date is not None:
+        raise UsageError(
+            f"{names[0]!r} asks venues how things are now; it has no other --as-of or"
+            " --business-date",
+            hint="leave them out, or name only reconciliations of files",
+        )
+    import asyncio
+
+    from tieout.wiring.live import verdicts
+
+    return asyncio.run(verdicts(settings, names, store=store, dry_run=dry_run, progress=progress))
 
 
 @dataclass(frozen=True, slots=True)

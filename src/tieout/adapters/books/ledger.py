@@ -1,0 +1,255 @@
+"""The embedded ledger as a book: the journal of the store, projected.
+
+1. What a key comes to is worked out by `core.ledger`; a key that has no approved opening entry, or
+   that entries contradict each other about, is unreadable here: unknown, and never zero.
+2. It knows of every key only where an opening entry says so (`*`); else of those that it names.
+3. Rows of the journal are read once, by their numbers, and added to what was projected already. An
+   instant before the newest of them is projected on its own.
+4. What is dated later than the question is not believed yet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Final, TypeVar
+
+from msgspec import structs
+
+from tieout.core.asked import answered, belongs, identified
+from tieout.core.canonical import instant, nanoseconds
+from tieout.core.entries import Key, KeyKind
+from tieout.core.journal import EVERYTHING, JournalEntry
+from tieout.core.ledger import Method, Projection, project
+from tieout.core.ledger.facts import placed
+from tieout.core.ledger.running import Running
+from tieout.core.live import Answer, Ask
+from tieout.core.model import Quarantined, Record, Value
+from tieout.core.valuation import Instrument
+from tieout.errors import CalculationError, SourceError, StoreError
+from tieout.ports import Clock, Journal
+
+_T = TypeVar("_T")
+
+OFFERS: Final = frozenset({"positions", "balances", "orders", "trades", "movements"})
+_KINDS: Final = {"positions": KeyKind.POSITION, "balances": KeyKind.BALANCE}
+_AMENDING: Final = ("supersedes", "version", "sequence")
+_COLUMNS: Final = {
+    KeyKind.POSITION: ("account", "venue", "symbol", "leg"),
+    KeyKind.BALANCE: ("account", "venue", "currency", "wallet"),
+}
+
+
+class LedgerBook:
+    """Implements `ports.Book`.
+
+    Args:
+        account, venue: only what is of it; None: of all.
+        method: how positions are costed.
+        max_age: nanoseconds; an answer is in doubt where nothing was written for longer.
+        instruments: by unified symbol, for the multipliers of contracts.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        journal: Journal,
+        *,
+        clock: Clock,
+        account: str | None = None,
+        venue: str | None = None,
+        method: Method | None = None,
+        max_age: int | None = None,
+        instruments: Mapping[str, Instrument] | None = None,
+    ) -> None:
+        self._name = name
+        self._journal = journal
+        self._scope = {"account": account, "venue": venue}
+        self._clock = clock
+        self._method = method or Method()
+        self._max_age = max_age
+        self._instruments = dict(instruments or {})
+        self._lock = threading.Lock()
+        self._entries: dict[str, JournalEntry] = {}
+        self._last = 0
+        self._heard = 0
+        self._running = Running(self._method, self._instruments)
+        self._reached = 0
+        self._later: list[JournalEntry] = []
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def offers(self) -> frozenset[str]:
+        return OFFERS
+
+    async def fetch(self, ask: Ask) -> Answer:
+        """Raises SourceError: the store cannot be read, or an entry does not say what it moved."""
+        if ask.records not in OFFERS:
+            raise SourceError(
+                f"the ledger has no {ask.records}",
+                where=self._name,
+                hint=f"it has {', '.join(sorted(OFFERS))}",
+            )
+        asked_at = nanoseconds(self._clock.now())
+        return await self._apart(partial(self._answer, ask, asked_at))
+
+    async def projection(self, as_of: int | None = None) -> Projection:
+        """What the book says at an instant, UTC nanoseconds; None: now. Orders included.
+
+        Raises:
+            SourceError: as `fetch`.
+        """
+        at = nanoseconds(self._clock.now()) if as_of is None else as_of
+
+        def whole() -> Projection:
+            found = self._project(at)
+            return structs.replace(found, orders=self._project(at, orders=True).orders)
+
+        return await self._apart(whole)
+
+    async def version(self) -> str:
+        """The number of the newest entry."""
+        return str(await self._apart(self._read))
+
+    async def symbols(self) -> frozenset[str]:
+        """Every symbol that an entry names."""
+        await self._apart(self._read)
+        named = (entry.values.get("symbol") for entry in list(self._entries.values()))
+        return frozenset(str(each) for each in named if each not in (None, EVERYTHING))
+
+    async def aclose(self) -> None:
+        """The journal is the store's, and not ours to close."""
+
+    async def _apart(self, work: Callable[[], _T]) -> _T:
+        """What `work` comes to, beside the loop: it reads a database and adds up."""
+        try:
+            return await asyncio.to_thread(work)
+        except (CalculationError, StoreError) as error:
+            raise SourceError(error.what, where=self._name, hint=error.hint) from error
+
+    def _read(self) -> int:
+        """Take in what is new in the journal; the number of its newest entry."""
+        with self._lock:
+            for row in self._journal.read(**self._scope, after=self._last):
+                self._entries[row.entry.id] = row.entry
+                self._later.append(row.entry)
+                self._last = row.number
+                self._heard = max(self._heard, row.recorded_at)
+            return self._last
+
+    def _project(self, as_of: int, *, orders: bool = False) -> Projection:
+        """Positions and balances at an instant; or the orders."""
+        self._read()
+        with self._lock:
+            if as_of >= self._reached:
+                due = [entry for entry in self._later if entry.at <= as_of]
+                if due:
+                    self._running.add(due)
+                    self._reached = max(self._reached, *(entry.at for entry in due))
+                    self._later = [entry for entry in self._later if entry.at > as_of]
+                ask = self._running.orders if orders else self._running.projection
+                return ask(as_of)
+            entries = list(self._entries.values())
+        return project(entries, as_of=as_of, method=self._method, instruments=self._instruments)
+
+    def _answer(self, ask: Ask, asked_at: int) -> Answer:
+        records: Iterable[Record]
+        unreadable: list[Quarantined] = []
+        covered = None
+        if ask.records in _KINDS:
+            found = self._project(asked_at)
+            records, unreadable = found.records(ask.records), self._unknown(found, ask.records)
+            covered = self._covered(found, _KINDS[ask.records])
+        elif ask.records == "orders":
+            records = self._project(asked_at, orders=True).records("orders")
+        else:
+            records, unreadable = self._events(ask, asked_at)
+        return answered(
+            self._name,
+            ask,
+            records,
+            unreadable,
+            asked_at=asked_at,
+            answered_at=nanoseconds(self._clock.now()),
+            covered=covered,
+            doubt=self._stale(asked_at),
+        )
+
+    def _events(self, ask: Ask, asked_at: int) -> tuple[list[Record], list[Quarantined]]:
+        self._read()
+        with self._lock:
+            entries = [
+                each
+                for each in self._entries.values()
+                if each.records == ask.records and each.at <= asked_at and _may_belong(each, ask)
+            ]
+        names = dict.fromkeys(name for entry in entries for name in entry.values)
+        blank: dict[str, Value] = dict.fromkeys(("account", "venue", *names))
+        rows = [
+            Record({**blank, **placed(entry)}, {}, number)
+            for number, entry in enumerate(entries, 1)
+        ]
+        return identified(rows, ask.records, source=self._name, place="journal")
+
+    def _unknown(self, found: Projection, records: str) -> list[Quarantined]:
+        kind = _KINDS[records]
+        return [
+            Quarantined(
+                source=self._name,
+                place="journal",
+                row=number,
+                reason=why,
+                raw=" ".join(_values(key).values()),
+                field="quantity" if kind is KeyKind.POSITION else "total",
+                values=_values(key),
+            )
+            for number, (key, why) in enumerate(found.unknown.items(), 1)
+            if key.kind is kind
+        ]
+
+    def _covered(self, found: Projection, kind: KeyKind) -> frozenset[str] | None:
+        """Of which symbols or currencies the book knows what it has; None: of all.
+
+        Where every account and venue that it has entries of was opened whole, what it does not
+        name is flat. Elsewhere that is not known.
+        """
+        records = "positions" if kind is KeyKind.POSITION else "balances"
+        name = "symbol" if kind is KeyKind.POSITION else "currency"
+        with self._lock:
+            entries = list(self._entries.values())
+        places = {(entry.account, entry.venue) for entry in entries}
+        whole = {
+            (entry.account, entry.venue)
+            for entry in entries
+            if entry.records == records
+            and entry.approved_by is not None
+            and entry.values.get(name) == EVERYTHING
+            and entry.at <= found.as_of
+        }
+        if places and places == whole:
+            return None
+        known = (*found.positions, *found.balances, *found.unknown)
+        return frozenset(key.name for key in known if key.kind is kind)
+
+    def _stale(self, now: int) -> str | None:
+        if self._max_age is None or now - self._heard <= self._max_age:
+            return None
+        if not self._heard:
+            return "the book has never heard of anything"
+        return f"the book heard nothing since {instant(self._heard)}, which may be too long ago"
+
+
+def _may_belong(entry: JournalEntry, ask: Ask) -> bool:
+    """Whether an entry is asked for, or says something of one that may be."""
+    values = entry.values
+    return belongs(values, ask) or any(values.get(name) is not None for name in _AMENDING)
+
+
+def _values(key: Key) -> dict[str, str]:
+    parts = (key.account, key.venue, key.name, key.part)
+    return {name: part for name, part in zip(_COLUMNS[key.kind], parts, strict=True) if part}

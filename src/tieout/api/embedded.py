@@ -1,0 +1,349 @@
+"""Monitors inside of a trading engine that runs on asyncio.
+
+Everything happens on a thread of its own with a loop of its own, so that the engine's loop never
+waits for an exchange, a database or a comparison. Only an engine's own book is asked on the
+engine's loop: its coroutines belong there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from tieout.api import Report
+from tieout.core.canonical import nanoseconds
+from tieout.core.model import RunStatus, Severity
+from tieout.core.rows import BreakFilter, RunRow
+from tieout.errors import TieoutError, UsageError
+
+if TYPE_CHECKING:
+    from tieout.ports import Store
+    from tieout.service.live.monitor import Monitor
+    from tieout.service.live.supervisor import Supervisor
+    from tieout.service.runs import RunOutcome
+
+_T = TypeVar("_T")
+
+EVENTS: Final = ("large_fill", "reconnect", "strategy_change")
+"""What an engine may tell of; each makes the venue be compared at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Whether trading may begin, and if not, why."""
+
+    ok: bool
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something happened in the engine.
+
+    Attributes:
+        kind: one of EVENTS.
+        venue: the source's name, or the exchange's; None: all of them.
+        symbols: where, in unified symbols; None: anywhere.
+        since: aware; events from then on are read again.
+    """
+
+    kind: str
+    venue: str | None = None
+    symbols: frozenset[str] | None = None
+    since: datetime | None = None
+
+
+class Reconciler:
+    """Compares the books of a configuration with their venues while an engine trades.
+
+        async with tieout.Reconciler("tieout.yaml") as reconciler:
+            ready = await reconciler.ready(timeout=30)
+
+    Args:
+        config: a configuration file.
+        store: in place of the configuration's.
+        books: the engine's own books, by the name of their source (of type `frame` in the
+            configuration): objects with the coroutines of `tieout.adapters.books.engine`.
+        watch: start monitors by themselves; without it only what is called is compared.
+    """
+
+    def __init__(
+        self,
+        config: str | Path,
+        *,
+        store: str | None = None,
+        books: Mapping[str, object] | None = None,
+        watch: bool = True,
+    ) -> None:
+        self._config = Path(config)
+        self._store_url = store
+        self._books = dict(books or {})
+        self._watch = watch
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._resources = AsyncExitStack()
+        self._supervisor: Supervisor | None = None
+        self._store: Store | None = None
+        self._started: asyncio.Future[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open everything and begin to compare; what that finds, `ready` waits for.
+
+        Raises:
+            ConfigError, UsageError, StoreError: nothing was started.
+        """
+        engine_loop = asyncio.get_running_loop()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="tieout", daemon=True)
+        self._thread.start()
+        try:
+            await self._call(self._open(engine_loop))
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def ready(self, timeout: float) -> Ready:  # noqa: ASYNC109 - it never raises
+        """Whether every monitor has compared, and found nothing that forbids to trade.
+
+        Unknown is not ok, and neither is an open break of severity high or above. Never raises.
+        """
+        try:
+            return await asyncio.wait_for(self._call(self._ready()), timeout)
+        except TimeoutError:
+            return Ready(False, (f"not everything was compared within {timeout:g} s",))
+        except (TieoutError, OSError) as error:
+            return Ready(False, (str(error),))
+
+    async def reconcile(
+        self,
+        venue: str,
+        *,
+        symbols: Sequence[str] | None = None,
+        since: datetime | None = None,
+        records: str | None = None,
+    ) -> list[Report]:
+        """Compare one venue now.
+
+        Args:
+            venue: the source's name, or the exchange's.
+            symbols: unified; of snapshots only these are compared.
+            since: aware; of trades and movements, from when on.
+            records: `positions`, `balances`, `orders`, `trades`, `movements`; None: all.
+
+        Raises:
+            UsageError: there is no such venue.
+        """
+        names = frozenset(symbols) if symbols is not None else None
+        return await self._call(self._reconcile(venue, names, _ns(since), records))
+
+    async def reconcile_all(self) -> list[Report]:
+        """Compare everything now."""
+        return await self._call(self._reconcile(None, None, None, None))
+
+    async def history(self, venue: str, limit: int = 20) -> list[RunRow]:
+        """The newest runs about a venue, newest first."""
+
+        async def rows() -> list[RunRow]:
+            store, supervisor = self._open_store(), self._open_supervisor()
+            chosen = [each.name for each in self._about(venue, None)]
+            found = await supervisor.offload(
+                lambda: list(chain(*[store.runs(reconciliation=n, limit=limit) for n in chosen]))
+            )
+            return sorted(found, key=lambda row: row.started_at, reverse=True)[:limit]
+
+        return await self._call(rows())
+
+    async def breaks(self, since: datetime | None = None) -> list[dict[str, Any]]:
+        """Open breaks as `tieout run --breaks` writes them; those opened since then."""
+        from tieout.present import break_object
+
+        async def rows() -> list[dict[str, Any]]:
+            store = self._open_store()
+            where = BreakFilter(states=("open", "in_review", "correcting"))
+            found = await self._open_supervisor().offload(lambda: list(store.breaks(where)))
+            now = datetime.now(UTC)
+            return [
+                break_object(row, as_of=now)
+                for row in found
+                if since is None or row.opened_at >= since
+            ]
+
+        return await self._call(rows())
+
+    async def summary(self) -> dict[str, Any]:
+        """By reconciliation: how the last comparison ended, and what is open."""
+
+        async def rows() -> dict[str, Any]:
+            from tieout.present import run_object
+
+            return {
+                each.name: None if each.last is None else run_object(each.last.row)
+                for each in self._open_supervisor().monitors
+            }
+
+        return await self._call(rows())
+
+    async def notify(self, event: Notice) -> None:
+        """Tell that something happened; the venue is compared soon. Does not wait for it.
+
+        Raises:
+            UsageError: an unknown kind or venue.
+        """
+        if event.kind not in EVENTS:
+            raise UsageError(f"unknown event {event.kind!r}", hint=f"one of {', '.join(EVENTS)}")
+
+        async def begin() -> None:
+            chosen = self._about(event.venue, None)
+            self._open_supervisor().begin(chosen, symbols=event.symbols, since=_ns(event.since))
+
+        await self._call(begin())
+
+    async def sync_balances(self, venue: str) -> None:
+        """Make the book's balances follow the venue's: there is no resolution of breaks yet.
+
+        Raises:
+            UsageError: always, and says so. Nothing is changed.
+        """
+        raise UsageError(
+            f"the balances of {venue} are not corrected: Tieout compares, and cannot resolve yet",
+            hint="see `await reconciler.breaks()` for what differs, and correct the book by hand",
+        )
+
+    async def aclose(self) -> None:
+        """Finish what is at work, and close everything. More than once is no error."""
+        loop, self._loop = self._loop, None
+        if loop is None or self._thread is None:
+            return
+        try:
+            await asyncio.wrap_future(
+                asyncio.run_coroutine_threadsafe(self._resources.aclose(), loop)
+            )
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            await asyncio.to_thread(self._thread.join)
+            loop.close()
+
+    # On the private loop
+
+    def _run(self) -> None:
+        assert self._loop is not None
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    async def _call(self, work: Coroutine[Any, Any, _T]) -> _T:
+        if self._loop is None:
+            work.close()
+            raise UsageError(
+                "the Reconciler is not open", hint="use `async with tieout.Reconciler(...)`"
+            )
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    async def _open(self, engine_loop: asyncio.AbstractEventLoop) -> None:
+        from tieout import wiring
+        from tieout.config import load
+        from tieout.wiring import live
+        from tieout.wiring.feeds import engine_books
+
+        settings = load(self._config)
+        store = wiring.open_store(self._store_url or settings.store.resolve())
+        self._resources.enter_context(closing(store))
+        self._store = store
+        feeds = engine_books(settings, self._books, engine_loop)
+        self._supervisor = await self._resources.enter_async_context(
+            live.supervised(settings, store, feeds=feeds)
+        )
+        if self._watch and settings.serve.enabled:
+            self._started = asyncio.ensure_future(self._supervisor.start())
+
+    async def _ready(self) -> Ready:
+        supervisor = self._open_supervisor()
+        if self._started is not None:
+            await asyncio.shield(self._started)
+        else:
+            await supervisor.compare()
+        reasons = [reason for each in supervisor.monitors for reason in _unfit(each)]
+        return Ready(not reasons, tuple(reasons))
+
+    async def _reconcile(
+        self,
+        venue: str | None,
+        symbols: frozenset[str] | None,
+        since: int | None,
+        records: str | None,
+    ) -> list[Report]:
+        supervisor = self._open_supervisor()
+        outcomes = await supervisor.compare(
+            self._about(venue, records), symbols=symbols, since=since
+        )
+        return await supervisor.offload(lambda: [_report(each) for each in outcomes])
+
+    def _about(self, venue: str | None, records: str | None) -> list[Monitor]:
+        monitors = self._open_supervisor().monitors
+        if venue is None:
+            return list(monitors)
+        chosen = [each for each in monitors if venue in each.about]
+        if not chosen:
+            known = sorted({name for each in monitors for name in each.about})
+            raise UsageError(f"no reconciliation is about {venue!r}", hint=f"{', '.join(known)}")
+        return [each for each in chosen if records in (None, each.setup.rules.records)]
+
+    def _open_supervisor(self) -> Supervisor:
+        assert self._supervisor is not None
+        return self._supervisor
+
+    def _open_store(self) -> Store:
+        assert self._store is not None
+        return self._store
+
+
+def _unfit(monitor: Monitor) -> list[str]:
+    """Why one may not trade by what a monitor has found."""
+    if monitor.last is None:
+        return [f"{monitor.name}: it was not compared"]
+    row = monitor.last.row
+    reasons = []
+    if row.status not in (RunStatus.CLEAN, RunStatus.BREAKS):
+        why = "; ".join(row.reasons) or "; ".join(
+            reason
+            for side in (row.internal, row.external)
+            if side is not None
+            for reason in side.reasons
+        )
+        reasons.append(f"{monitor.name}: {row.status}: {why}")
+    bad = sum(
+        number
+        for label, number in row.breaks.by_severity.items()
+        if Severity.of(label) >= Severity.HIGH
+    )
+    if bad:
+        reasons.append(f"{monitor.name}: {bad} open breaks of severity high or above")
+    return reasons
+
+
+def _report(outcome: RunOutcome) -> Report:
+    return Report(outcome.row, list(outcome.breaks()), list(outcome.quarantine()))
+
+
+def _ns(moment: datetime | None) -> int | None:
+    if moment is None:
+        return None
+    if moment.tzinfo is None:
+        raise UsageError(f"{moment} has no time zone", hint="pass an aware time, e.g. in UTC")
+    return nanoseconds(moment)

@@ -1,0 +1,128 @@
+"""What of all that a source knows answers a question.
+
+1. Events: those inside the window, both ends included. Orders: all that are open, and of the
+   closed ones those last touched inside the window, if the question has one.
+2. A record is outside only if it says so: one without a time or a symbol stays.
+3. No record twice: copies are folded, superseded ones left out; where two contradict each other
+   both are unreadable, so that nothing is said about their key.
+4. An unreadable row counts wherever it may belong to what was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from tieout.core.canonical import dumps, plain_record
+from tieout.core.live import EVENTS, Answer, Ask
+from tieout.core.match.identity import identify, settle_identities
+from tieout.core.model import Quarantined, Record, Side, Value
+from tieout.core.read import RAW_LIMIT
+from tieout.core.schema import RECORD_TYPES
+
+OPEN_ORDERS: Final = frozenset({"pending", "open", "partially_filled"})
+"""States of an order that may still be filled. One without a state may, too."""
+
+
+def belongs(values: Mapping[str, Value], ask: Ask) -> bool:
+    """Whether a record with these values is among what `ask` asks for."""
+    name = "currency" if ask.records == "balances" else "symbol"
+    own = values.get(name)
+    if ask.symbols is not None and own is not None and own not in ask.symbols:
+        return False
+    if ask.records in EVENTS:
+        return _inside(values.get("timestamp"), ask)
+    if ask.records == "orders" and not is_open(values):
+        if ask.since is None and ask.until is None:
+            return False
+        touched = values.get("updated_at")
+        return _inside(values.get("created_at") if touched is None else touched, ask)
+    return True
+
+
+def is_open(values: Mapping[str, Value]) -> bool:
+    """Whether an order may still be filled."""
+    status = values.get("status")
+    return status is None or status in OPEN_ORDERS
+
+
+def _inside(time: Value, ask: Ask) -> bool:
+    if not isinstance(time, int):
+        return True
+    return (ask.since is None or ask.since <= time) and (ask.until is None or time <= ask.until)
+
+
+def identified(
+    rows: Iterable[Record],
+    records: str,
+    *,
+    source: str,
+    place: str,
+    identity: Sequence[str] = (),
+) -> tuple[list[Record], list[Quarantined]]:
+    """Each record once, with its identity; and those that contradict each other.
+
+    Args:
+        rows: all rows of a source, with the same columns.
+        identity: in place of the contract's identity columns.
+    """
+    given, type_ = list(rows), RECORD_TYPES[records]
+    if not given:
+        return [], []
+    columns = identity or type_.identity(set(given[0].values))
+    settled = settle_identities(Side.INTERNAL, identify(given, columns, type_))
+    conflicts = [
+        Quarantined(
+            source=source,
+            place=place,
+            row=record.row or 0,
+            reason=f"{len(group)} rows say different things about one {type_.singular}",
+            raw=dumps(plain_record(record.values, type_))[:RAW_LIMIT],
+            values=record.values,
+        )
+        for group in settled.conflicts
+        for _, _, record in group
+    ]
+    return settled.free, conflicts
+
+
+def answered(
+    source: str,
+    ask: Ask,
+    records: Iterable[Record],
+    quarantined: Iterable[Quarantined] = (),
+    *,
+    asked_at: int,
+    answered_at: int,
+    covered: frozenset[str] | None = None,
+    reasons: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
+    doubt: str | None = None,
+) -> Answer:
+    """The answer of a source that knows everything there is to know up to `asked_at`.
+
+    Args:
+        records, quarantined: all that it knows, asked for or not; identified.
+        covered: the symbols (or currencies) that it knows about; None: all of them.
+    """
+    wanted = ask.symbols
+    if covered is not None:
+        wanted = covered if wanted is None else covered & wanted
+    window = None
+    if ask.records in EVENTS:
+        until = asked_at if ask.until is None else min(ask.until, asked_at)
+        since = min(ask.since or 0, until)
+        window = (since, until)
+    return Answer(
+        source=source,
+        ask=ask,
+        records=tuple(record for record in records if belongs(record.values, ask)),
+        asked_at=asked_at,
+        answered_at=answered_at,
+        quarantined=tuple(row for row in quarantined if belongs(row.values, ask)),
+        window=window,
+        symbols=wanted,
+        reasons=reasons,
+        doubt=doubt,
+        notes=notes,
+    )

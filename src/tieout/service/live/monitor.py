@@ -1,0 +1,196 @@
+"""When a live reconciliation is compared, and what is done when that fails.
+
+1. A monitor compares when it is asked: at the start, at intervals, on events, by call. While it
+   compares, further requests are merged into one that follows.
+2. Of several processes one compares: the holder of the lease, whose fence the store checks.
+3. A paused monitor compares nothing; nothing that was open changes.
+4. A failure is a run that says so. After three in a row one alert is raised, and no other before
+   the matter is settled. What fails in one monitor never touches another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from tieout.core.model import RunStatus, Severity
+from tieout.errors import LeaseLost, TieoutError
+from tieout.ports import Lease
+from tieout.service.live.setup import LiveBench, LiveSetup
+from tieout.service.live.verdict import verdict
+from tieout.service.runs import RunOutcome
+
+FAILURES: Final = 3
+"""Failures in a row before somebody is told."""
+
+LEASE_SECONDS: Final = 120.0
+"""How long a monitor that died blocks its successor at most. Renewed while a comparison lasts."""
+
+logger = logging.getLogger("tieout.live")
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What the next comparison is asked to do; several requests are merged into one.
+
+    Attributes:
+        symbols: None: everything. `since`: the earliest that anybody asked for.
+    """
+
+    symbols: frozenset[str] | None
+    since: int | None
+    waiters: list[asyncio.Future[RunOutcome | None]] = field(default_factory=list)
+
+    def merge(self, symbols: frozenset[str] | None, since: int | None) -> None:
+        """Let this request also do what another one asks for."""
+        whole = self.symbols is None or symbols is None
+        self.symbols = None if whole else (self.symbols or frozenset()) | (symbols or frozenset())
+        if since is not None:
+            self.since = since if self.since is None else min(self.since, since)
+
+
+class Monitor:
+    """One live reconciliation, compared again and again.
+
+    Args:
+        holder: names this process among those that share the store.
+    """
+
+    def __init__(self, setup: LiveSetup, bench: LiveBench, *, holder: str) -> None:
+        self.setup = setup
+        self._bench = bench
+        self._holder = holder
+        self._wanted: Wanted | None = None
+        self._worker: asyncio.Task[None] | None = None
+        self._closed = False
+        self.failures = 0
+        self.last: RunOutcome | None = None
+
+    @property
+    def name(self) -> str:
+        return self.setup.rules.name
+
+    @property
+    def about(self) -> frozenset[str]:
+        """Names by which a person may ask for it: its sources, and the exchange."""
+        exchange = getattr(self.setup.external, "venue", None)
+        names = (self.setup.internal.name, self.setup.external.name, exchange)
+        return frozenset(name for name in names if name is not None)
+
+    async def compare(
+        self, *, symbols: frozenset[str] | None = None, since: int | None = None
+    ) -> RunOutcome | None:
+        """Compare, or join the comparison that follows the one at work.
+
+        Returns:
+            None where it was not compared: it is paused, another process does it, or it ends.
+        """
+        if self._closed:
+            return None
+        waiter: asyncio.Future[RunOutcome | None] = asyncio.get_running_loop().create_future()
+        if self._wanted is None:
+            self._wanted = Wanted(symbols, since)
+        else:
+            self._wanted.merge(symbols, since)
+        self._wanted.waiters.append(waiter)
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._work(), name=f"tieout:{self.name}")
+        return await waiter
+
+    async def aclose(self) -> None:
+        """Finish the comparison at work, begin no other. What was asked for besides is dropped."""
+        self._closed = True
+        if self._wanted is not None:
+            _answer(self._wanted, None)
+            self._wanted = None
+        if self._worker is not None:
+            await asyncio.gather(self._worker, return_exceptions=True)
+
+    async def _work(self) -> None:
+        while self._wanted is not None:
+            wanted, self._wanted = self._wanted, None
+            outcome: RunOutcome | None = None
+            try:
+                outcome = await self._leased(wanted)
+            except LeaseLost as error:
+                logger.warning("%s: %s", self.name, error.what)
+            except TieoutError as error:
+                self._failed(str(error))
+            except Exception as error:  # the process boundary of a monitor: the others go on
+                logger.exception("%s: an error that nobody expected", self.name)
+                self._failed(f"{type(error).__name__}: {error}")
+            finally:
+                _answer(wanted, outcome)
+
+    async def _leased(self, wanted: Wanted) -> RunOutcome | None:
+        bench = self._bench
+        if await self._paused():
+            return None
+        lease = await bench.offload(self._acquire)
+        if lease is None:
+            return None
+        renewing = asyncio.create_task(self._renew())
+        try:
+            outcome = await verdict(
+                self.setup,
+                replace(bench, lease=lease),
+                symbols=wanted.symbols,
+                since=wanted.since,
+            )
+        finally:
+            await _ended(renewing)
+        self._noted(outcome)
+        return outcome
+
+    async def _paused(self) -> bool:
+        now = self._bench.now()
+        pauses = await self._bench.offload(lambda: self._bench.monitors.pauses(now))
+        return any(each.scope in ("*", self.name) for each in pauses)
+
+    def _acquire(self) -> Lease | None:
+        return self._bench.monitors.acquire(
+            self.name, self._holder, seconds=LEASE_SECONDS, now=self._bench.now()
+        )
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 3)
+            if await self._bench.offload(self._acquire) is None:
+                return
+
+    def _noted(self, outcome: RunOutcome) -> None:
+        self.last = outcome
+        if outcome.row.status is RunStatus.FAILED:
+            self._failed("; ".join(outcome.row.reasons) or "a source failed")
+            return
+        if self.failures >= FAILURES:
+            self._bench.notifier.settled(self._matter)
+        self.failures = 0
+
+    def _failed(self, why: str) -> None:
+        self.failures += 1
+        logger.error("%s: %s", self.name, why)
+        if self.failures == FAILURES:
+            self._bench.notifier.alert(
+                Severity.CRITICAL,
+                f"{self.name}: {FAILURES} comparisons in a row have failed",
+                why,
+                about=self._matter,
+            )
+
+    @property
+    def _matter(self) -> str:
+        return f"failing:{self.name}"
+
+
+def _answer(wanted: Wanted, outcome: RunOutcome | None) -> None:
+    for waiter in wanted.waiters:
+        if not waiter.done():
+            waiter.set_result(outcome)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,192 @@
+"""One reading: a snapshot of the venue, and what happened around it on both sides.
+
+The order is the procedure's (design, section 8): the book's version, the snapshot, a wait until
+the venue lists what the snapshot has seen, the venue's events, and then the book as it is by now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from tieout.core.compare import AMOUNTS
+from tieout.core.confirm import Reading
+from tieout.core.entries import Key
+from tieout.core.live import EVENTS, Answer, Ask
+from tieout.core.model import Record
+from tieout.ports import Feed
+from tieout.service.live.rows import KINDS, ZERO, amounts, before, by_key, covered_by, entries
+from tieout.service.live.setup import LiveBench, LiveSetup
+from tieout.service.live.universe import markets_of, unexplained
+
+TRIES = 5
+"""How often a book is read again that changes while it is read."""
+
+AROUND = 20_000_000
+"""Nanoseconds by which the window of a snapshot is widened: clocks are measured, not known."""
+
+Events = tuple[Answer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A reading, and the rows that it is made of.
+
+    Attributes:
+        internal, external: by key.
+        external_answer: the venue's; `internal_answer`: the book's, after it.
+    """
+
+    reading: Reading
+    internal: dict[Key, Record]
+    external: dict[Key, Record]
+    internal_answer: Answer
+    external_answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class _BookState:
+    answer: Answer
+    events: Events
+    version: str | None
+    steady: bool
+
+
+async def take(
+    setup: LiveSetup,
+    bench: LiveBench,
+    symbols: frozenset[str] | None,
+    markets: Collection[str],
+    since: int,
+) -> Taken:
+    """Take one reading.
+
+    Args:
+        symbols: what is asked for; None: everything.
+        markets: the symbols that there are at the venue.
+        since: from when on (UTC ns) both sides tell what happened; the same for all readings.
+
+    Raises:
+        SourceError: a side gave no answer.
+    """
+    records = setup.rules.records
+    version = await version_of(setup.internal)
+    stated = await setup.external.fetch(Ask(records, symbols=symbols))
+    window = (stated.asked_at - AROUND, stated.answered_at + AROUND)
+    until = window[1]
+    await _wait_until(until + setup.timing.lag, bench)
+    traded = await setup.universe.known(setup.internal, stated.asked_at)
+    theirs = await events_of(setup.external, since, until, traded)
+    ours = await _book(setup.internal, records, since, symbols)
+    external = by_key(records, stated.records)
+    internal = by_key(records, ours.answer.records)
+    covered = covered_by(ours.answer, stated).values()
+    own = entries(ours.events, KINDS[records])
+    states = _within(amounts(records, external), covered)
+    opening = _within(before(amounts(records, internal), own), covered)
+    if ours.answer.complete:  # what the venue has, and a whole book has not, the book has none of
+        opening = dict.fromkeys(states, ZERO) | opening
+    moved = unexplained(states, opening, (*own, *entries(theirs, KINDS[records])))
+    if theirs and (more := markets_of(moved, markets) - traded):
+        setup.universe.add(more)
+        theirs += await events_of(setup.external, since, until, frozenset(more), ("trades",))
+    why = _gaps((*theirs, *ours.events), since, until)
+    if not ours.steady:
+        why.append(f"{setup.internal.name} changed whenever it was read")
+    return Taken(
+        reading=Reading(
+            taken=window,
+            stated=states,
+            listed=frozenset({KINDS[records]}) if stated.complete else frozenset(),
+            opening=opening,
+            book=own,
+            venue=entries(theirs, KINDS[records]),
+            complete=not why,
+            why="; ".join(why),
+            version_before=version,
+            version_after=ours.version,
+            evented=bool(theirs),
+            together=stated.together,
+            doubt=doubt_of(stated, ours.answer),
+        ),
+        internal=internal,
+        external=external,
+        internal_answer=ours.answer,
+        external_answer=stated,
+    )
+
+
+def doubt_of(stated: Answer, ours: Answer) -> str | None:
+    """Why a good answer is not to be believed: all at once nothing is there."""
+    if stated.doubt is not None:
+        return stated.doubt
+    column = AMOUNTS[stated.ask.records]
+    held = sum(1 for row in ours.records if row.values.get(column))
+    if held and not any(row.values.get(column) for row in stated.records):
+        return f"{stated.source} answers that nothing is there, where the book has {held}"
+    return None
+
+
+async def _wait_until(moment: int, bench: LiveBench) -> None:
+    left = moment - bench.now()
+    if left > 0:
+        await asyncio.sleep(left / 1_000_000_000)
+
+
+async def version_of(feed: Feed) -> str | None:
+    """What changes whenever the feed's answers do; None where it does not say."""
+    asking = getattr(feed, "version", None)
+    return None if asking is None else str(await asking())
+
+
+async def events_of(
+    feed: Feed,
+    since: int,
+    until: int | None,
+    symbols: frozenset[str],
+    kinds: Collection[str] = EVENTS,
+) -> Events:
+    """Trades and movements of a window; nothing where the feed has no trades."""
+    if "trades" not in feed.offers:
+        return ()
+    asks = [
+        Ask(records, since, until, symbols if records == "trades" and symbols else None)
+        for records in kinds
+        if records in feed.offers
+    ]
+    return tuple(await asyncio.gather(*[feed.fetch(ask) for ask in asks]))
+
+
+async def _book(book: Feed, records: str, since: int, symbols: frozenset[str] | None) -> _BookState:
+    """The book's amounts and entries at one and the same moment."""
+    for attempt in range(1, TRIES + 1):
+        version = await version_of(book)
+        events = await events_of(book, since, None, frozenset())
+        answer = await book.fetch(Ask(records, symbols=symbols))
+        steady = await version_of(book) == version
+        if steady or attempt == TRIES:
+            return _BookState(answer, events, version, steady)
+        await asyncio.sleep(0)
+    raise AssertionError("unreachable")
+
+
+def _within(
+    amounts_: dict[Key, Decimal], covered: Collection[frozenset[str]]
+) -> dict[Key, Decimal]:
+    """The amounts that both answers are about: of others nothing can be said."""
+    if not covered:
+        return amounts_
+    return {key: each for key, each in amounts_.items() if all(key.name in c for c in covered)}
+
+
+def _gaps(answers: Sequence[Answer], since: int, until: int) -> list[str]:
+    """Why what happened is not known whole."""
+    why = [f"{each.source}: {reason}" for each in answers for reason in each.reasons]
+    for each in answers:
+        if each.quarantined:
+            why.append(f"{each.source}: {len(each.quarantined)} {each.ask.records} are unreadable")
+        if each.window is not None and (each.window[0] > since or each.window[1] < until):
+            why.append(f"{each.source} does not cover its {each.ask.records} around the snapshot")
+    return why

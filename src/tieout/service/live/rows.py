@@ -1,0 +1,110 @@
+"""Records of a live source <-> keys, amounts and entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+from msgspec.structs import replace
+
+from tieout.core.compare import AMOUNTS
+from tieout.core.entries import Entry, Key, KeyKind, entries_of
+from tieout.core.live import Answer
+from tieout.core.model import Record, Side, Value
+from tieout.core.money import subtract
+from tieout.core.schema import RECORD_TYPES
+
+KINDS: Final = {"positions": KeyKind.POSITION, "balances": KeyKind.BALANCE}
+ZERO: Final = Decimal(0)
+
+
+def key_of(records: str, values: Mapping[str, Value]) -> Key:
+    """The key that a position or balance is about."""
+    name, part = ("symbol", "leg") if records == "positions" else ("currency", "wallet")
+    return Key(
+        account=_text(values, "account"),
+        venue=_text(values, "venue"),
+        kind=KINDS[records],
+        name=_text(values, name),
+        part=_text(values, part) or ("net" if records == "positions" else ""),
+    )
+
+
+def _text(values: Mapping[str, Value], column: str) -> str:
+    value = values.get(column)
+    return value if isinstance(value, str) else ""
+
+
+def by_key(records: str, rows: Iterable[Record]) -> dict[Key, Record]:
+    """Positions or balances by key. Of one key a source states one amount: see `Answer`."""
+    return {key_of(records, row.values): row for row in rows}
+
+
+def amounts(records: str, rows: Mapping[Key, Record]) -> dict[Key, Decimal]:
+    """What each says of its amount."""
+    column = AMOUNTS[records]
+    stated = {key: row.values.get(column) for key, row in rows.items()}
+    return {key: value for key, value in stated.items() if isinstance(value, Decimal)}
+
+
+def entries(answers: Iterable[Answer], kind: KeyKind) -> list[Entry]:
+    """What the trades and movements of `answers` did to amounts of one kind."""
+    found = (
+        entry
+        for answer in answers
+        for entry in entries_of(answer.ask.records, [each.values for each in answer.records])
+    )
+    return [only for entry in found if (only := _only(entry, kind)) is not None]
+
+
+def _only(entry: Entry, kind: KeyKind) -> Entry | None:
+    """The part of an entry that moves amounts of a kind."""
+    effects = {key: effect for key, effect in entry.effects.items() if key.kind is kind}
+    possible = frozenset(key for key in entry.possible if key.kind is kind)
+    if not effects and not possible:
+        return None
+    return replace(entry, effects=effects, possible=possible)
+
+
+def columns_of(rows: Iterable[Record], records: str) -> list[str]:
+    """The columns in which a record has a value, and the required ones.
+
+    A column without any value is one that the source does not have: it is not compared.
+    """
+    contract = RECORD_TYPES[records].columns
+    present = {name for row in rows for name, value in row.values.items() if value is not None}
+    return [name for name, each in contract.items() if each.required or name in present]
+
+
+def before(now: Mapping[Key, Decimal], since: Sequence[Entry]) -> dict[Key, Decimal]:
+    """The amounts as they were before the entries `since`. What is not listed is zero now."""
+    earlier = dict(now)
+    for entry in since:
+        for key, effect in entry.effects.items():
+            earlier[key] = subtract(earlier.get(key, ZERO), effect)
+    return earlier
+
+
+def restated(records: str, key: Key, row: Record | None, amount: Decimal, as_of: int) -> Record:
+    """`row` with another amount; a row of its own where there is none."""
+    column = AMOUNTS[records]
+    if row is not None:
+        return Record({**row.values, column: amount}, row.identity, row.row)
+    name, part = ("symbol", "leg") if records == "positions" else ("currency", "wallet")
+    values: dict[str, Value] = {
+        "account": key.account or None,
+        "venue": key.venue or None,
+        name: key.name,
+        part: key.part or None,
+        column: amount,
+        "as_of": as_of,
+    }
+    identity = {each: values.get(each) for each in RECORD_TYPES[records].identities[0]}
+    return Record(values, identity)
+
+
+def covered_by(ours: Answer, theirs: Answer) -> dict[Side, frozenset[str]]:
+    """What each side's answer is about, where it is not everything."""
+    answers = {Side.INTERNAL: ours, Side.EXTERNAL: theirs}
+    return {side: each.symbols for side, each in answers.items() if each.symbols is not None}

@@ -1,0 +1,125 @@
+"""What a live comparison is given, and what it comes to before it is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from tieout.core.canonical import nanoseconds
+from tieout.core.read import Reading as Layout
+from tieout.core.rules import Rules
+from tieout.core.scan import Scan
+from tieout.errors import SourceError
+from tieout.ports import Clock, Engine, Feed, Lease, Monitors, Notifier, Rows, Spool, Store
+from tieout.service.live.universe import Universe
+from tieout.service.setup import Progress, Reference, Standing
+
+_T = TypeVar("_T")
+
+SECOND = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How a live comparison waits. All in nanoseconds.
+
+    Attributes:
+        lag: after so long the venue lists every fill that its snapshot has seen.
+        grace: how long one side may be behind the other; readings span at least this.
+        confirmations: readings that a break takes, the first included.
+        resamples: after so many readings a key is left undecided.
+        lookback: how far a window of events reaches behind the cursor.
+        full: how far back the first window, and one a day, reaches.
+        closed: orders that were closed no longer ago than this are compared as well.
+    """
+
+    lag: int = 2 * SECOND
+    grace: int = 5 * SECOND
+    confirmations: int = 2
+    resamples: int = 5
+    lookback: int = 3600 * SECOND
+    full: int = 86_400 * SECOND
+    closed: int = 86_400 * SECOND
+
+    @property
+    def overlap(self) -> int:
+        """How far before a snapshot the entries of both sides are laid side by side."""
+        return max(20 * SECOND, 3 * (self.grace + self.lag))
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSetup:
+    """A live reconciliation, wired.
+
+    Attributes:
+        internal, external: the book and the venue; or any two feeds.
+        layouts: how the rows of the two sides are read once they are frames.
+        universe: of which symbols the venue is asked for trades; grows.
+        every: nanoseconds between comparisons.
+        on: what starts one: `start`, `interval`, `events`.
+        summed: the book has one record an order, so the venue's fills are summed by order.
+    """
+
+    rules: Rules
+    internal: Feed
+    external: Feed
+    layouts: tuple[Layout, Layout]
+    timing: Timing = Timing()
+    universe: Universe = field(default_factory=Universe)
+    every: int = 60 * SECOND
+    on: frozenset[str] = frozenset({"start", "interval", "events"})
+    summed: bool = False
+
+
+class Offload(Protocol):
+    """Runs something that blocks (engine, store) beside the loop."""
+
+    def __call__(self, work: Callable[[], _T], /) -> Awaitable[_T]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LiveBench:
+    """What live comparisons run with.
+
+    Attributes:
+        scan_of: records of a side -> what an engine reads.
+    """
+
+    engine: Engine
+    store: Store
+    clock: Clock
+    spool: Callable[[], AbstractContextManager[Spool]]
+    progress: Progress
+    notifier: Notifier
+    scan_of: Callable[[Rows], Scan]
+    offload: Offload
+    lease: Lease | None = None
+
+    @property
+    def monitors(self) -> Monitors:
+        return self.store.monitors
+
+    def now(self) -> int:
+        """UTC nanoseconds."""
+        return nanoseconds(self.clock.now())
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Both sides as they are to be judged.
+
+    Attributes:
+        internal, external: rows, or why there are none.
+        as_of: UTC nanoseconds.
+        upto: of events: until when the window was covered, for the cursor.
+    """
+
+    internal: Rows | SourceError
+    external: Rows | SourceError
+    standing: Standing
+    reference: Reference
+    as_of: int
+    upto: int | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,77 @@
+"""Of which symbols a venue is asked for trades, where it does not give them all at once.
+
+Configured ones, those that the book has ever had, and every market of a currency whose balance
+is not what the book comes to. Outside of that nothing is missing and nothing is clean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from decimal import Decimal
+
+from tieout.core.entries import Entry, Key, KeyKind
+from tieout.core.live import Answer, Ask
+from tieout.core.money import add
+from tieout.core.valuation import quote_currency
+from tieout.ports import Feed
+
+ZERO = Decimal(0)
+HOUR = 3_600_000_000_000
+QUOTES = frozenset({"USDT", "USDC", "USD", "EUR", "BTC", "ETH", "BNB"})
+"""Quote currencies in which a currency that moved may have been traded."""
+
+
+class Universe:
+    """What a live reconciliation asks its venue for trades of, as far as it is known by now."""
+
+    def __init__(self, configured: frozenset[str] | None = None) -> None:
+        self._symbols = set(configured or ())
+        self._upto: int | None = None
+
+    async def known(self, book: Feed, now: int) -> frozenset[str]:
+        """Configured symbols, and every one that the book has or has ever had."""
+        for records in ("positions", "orders"):
+            if records in book.offers:
+                self._add(await book.fetch(Ask(records)))
+        if "trades" in book.offers:
+            self._add(await book.fetch(Ask("trades", since=self._upto, until=now)))
+            self._upto = now - HOUR
+        return frozenset(self._symbols)
+
+    def add(self, symbols: Iterable[str]) -> None:
+        """Remember markets in which something has moved."""
+        self._symbols.update(symbols)
+
+    def _add(self, answer: Answer) -> None:
+        symbols = (row.values.get("symbol") for row in answer.records)
+        self._symbols.update(symbol for symbol in symbols if isinstance(symbol, str))
+
+
+def unexplained(
+    stated: Mapping[Key, Decimal], opening: Mapping[Key, Decimal], moved: Iterable[Entry]
+) -> set[str]:
+    """Currencies whose balance is not what the entries of both sides come to."""
+    expected = dict(opening)
+    for entry in {entry.id: entry for entry in moved}.values():
+        for key, effect in entry.effects.items():
+            expected[key] = add(expected.get(key, ZERO), effect)
+    return {
+        key.name
+        for key, amount in stated.items()
+        if key.kind is KeyKind.BALANCE and amount != expected.get(key, ZERO)
+    }
+
+
+def markets_of(currencies: Collection[str], symbols: Iterable[str]) -> set[str]:
+    """Markets between one of `currencies` and another of them, or a usual quote currency."""
+    if not currencies:
+        return set()
+    others = {*currencies, *QUOTES}
+    found = set()
+    for symbol in symbols:
+        base, quoted = symbol.partition("/")[0], quote_currency(symbol)
+        if quoted is None or ":" in symbol:
+            continue
+        if (base in currencies and quoted in others) or (quoted in currencies and base in others):
+            found.add(symbol)
+    return found

@@ -1,0 +1,163 @@
+"""One live comparison, held against the store like any other run.
+
+1. A side that gave no answer makes the run `failed`; nothing that was open changes.
+2. What is compared is written and settled by the same run as files are: same breaks, same ids.
+3. A window's cursor moves only after its run was stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+
+from tieout.core.calendars import moment_of
+from tieout.core.canonical import moment
+from tieout.core.held import opened
+from tieout.core.live import Ask
+from tieout.core.model import RunStatus, Severity
+from tieout.core.rows import RunRow
+from tieout.core.scan import Scan
+from tieout.core.schema import RECORD_TYPES
+from tieout.core.valuation import Prices, quotes_of
+from tieout.errors import SourceError, VenueRefused
+from tieout.ports import Feed, Rows
+from tieout.service.live.cause import cause_of
+from tieout.service.live.events import compare_events
+from tieout.service.live.orders import compare_orders
+from tieout.service.live.setup import Comparison, LiveBench, LiveSetup
+from tieout.service.live.snapshots import compare_snapshots
+from tieout.service.runs import Bench, RunOutcome, run
+from tieout.service.setup import Reference, Request, Setup, SideSetup, Standing
+
+
+async def verdict(
+    setup: LiveSetup,
+    bench: LiveBench,
+    *,
+    symbols: frozenset[str] | None = None,
+    since: int | None = None,
+    dry_run: bool = False,
+) -> RunOutcome:
+    """Compare once, confirmations included, and store the result.
+
+    Args:
+        symbols: restrict a comparison of snapshots to these; nothing else opens or clears.
+        since: of events: begin the window here (UTC ns), whatever the cursor says.
+
+    Raises:
+        StoreError: the store cannot be used, or the lease was lost.
+        A side that fails is no exception: its run is `failed`.
+    """
+    comparison = await _compared(setup, bench, symbols, since)
+    wired = Setup(
+        rules=setup.rules,
+        internal=_side(setup.internal, setup, 0, comparison.internal, bench),
+        external=_side(setup.external, setup, 1, comparison.external, bench),
+        reference=lambda day: comparison.reference,
+        live=comparison.standing,
+    )
+    request = Request(as_of=moment(comparison.as_of), dry_run=dry_run)
+    runs_bench = Bench(
+        bench.engine, bench.store, bench.clock, bench.spool, bench.progress, bench.lease
+    )
+    outcome: RunOutcome = await bench.offload(lambda: run(wired, request, runs_bench))
+    if outcome.row.external is not None:
+        bench.notifier.settled(f"refused:{setup.external.name}")
+    if comparison.upto is not None and not dry_run and _ended(outcome.row):
+        upto = comparison.upto
+        await bench.offload(lambda: bench.monitors.advance(setup.rules.name, upto))
+    return outcome
+
+
+def _ended(row: RunRow) -> bool:
+    return row.status in (RunStatus.CLEAN, RunStatus.BREAKS)
+
+
+async def _compared(
+    setup: LiveSetup, bench: LiveBench, symbols: frozenset[str] | None, since: int | None
+) -> Comparison:
+    reference = await reference_of(setup.external, setup)
+    try:
+        if setup.rules.records in ("positions", "balances"):
+            return await compare_snapshots(setup, bench, reference, symbols)
+        if setup.rules.records == "orders":
+            found = await compare_orders(setup, bench, reference, symbols)
+        else:
+            oldest, cursor = await bench.offload(lambda: _progress(setup, bench))
+            found = await compare_events(
+                setup, bench, reference, oldest=oldest, cursor=cursor, since=since
+            )
+    except SourceError as error:
+        return _failed(bench, error, reference)
+    own = found.internal.records if isinstance(found.internal, Rows) else ()
+    return replace(found, standing=replace(found.standing, cause=cause_of(own)))
+
+
+def _progress(setup: LiveSetup, bench: LiveBench) -> tuple[int | None, int | None]:
+    """When the oldest record happened that waits for its partner, and how far runs have come."""
+    name, contract = setup.rules.name, RECORD_TYPES[setup.rules.records]
+    oldest: int | None = None
+    assert contract.clock is not None
+    for held in bench.store.open_items(name, before=date.max):
+        item = opened(held, contract)
+        when = item.record.values.get(contract.clock)
+        if not isinstance(when, int):
+            when = moment_of(item.since, datetime.min.time(), UTC)  # type: ignore[arg-type]
+        oldest = when if oldest is None else min(oldest, when)
+    return oldest, bench.monitors.cursor(name)
+
+
+def _failed(bench: LiveBench, error: SourceError, reference: Reference) -> Comparison:
+    """Without one side nothing is known of the other either: it was asked in vain."""
+    if isinstance(error, VenueRefused):
+        bench.notifier.alert(
+            Severity.CRITICAL,
+            f"{error.venue} refuses the credentials",
+            str(error),
+            about=f"refused:{error.venue}",
+        )
+    return Comparison(
+        internal=error,
+        external=error,
+        standing=Standing(),
+        reference=reference,
+        as_of=bench.now(),
+    )
+
+
+async def reference_of(venue: Feed, setup: LiveSetup) -> Reference:
+    """Instruments and prices, as the venue has them. Without prices values are unknown."""
+    instruments: Mapping[str, object] = {}
+    prices, reasons = Prices(), []
+    try:
+        asking = getattr(venue, "instruments", None)
+        instruments = dict(await asking()) if asking is not None else {}
+        if "prices" in venue.offers and setup.rules.reporting_currency is not None:
+            answer = await venue.fetch(Ask("prices"))
+            quotes = quotes_of(record.values for record in answer.records)
+            prices = Prices(quotes, None, via=("USD", "USDT"))
+    except SourceError as error:
+        reasons.append(f"values are unknown: {error.what}")
+    return Reference(dict(instruments), prices, tuple(reasons))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """A side that has answered, as a source."""
+
+    name: str
+    result: Scan | SourceError
+
+    def scan(self, *, business_date: date) -> Scan:  # noqa: ARG002 - a Source's signature
+        """Raises SourceError where it gave no answer."""
+        if isinstance(self.result, SourceError):
+            raise self.result
+        return self.result
+
+
+def _side(
+    feed: Feed, setup: LiveSetup, index: int, rows: Rows | SourceError, bench: LiveBench
+) -> SideSetup:
+    result = rows if isinstance(rows, SourceError) else bench.scan_of(rows)
+    return SideSetup(_Answered(feed.name, result), setup.layouts[index])

@@ -1,0 +1,264 @@
+"""Live reconciliations, wired: venues and books opened, monitors over them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tieout.config.settings import (
+    FreqtradeOptions,
+    LiveSettings,
+    ReconciliationSettings,
+    Settings,
+    VenueOptions,
+)
+from tieout.core.read import Reading
+from tieout.errors import UsageError
+from tieout.ports import Clock, Engine, Feed, Notifier, Store
+from tieout.service.live.monitor import Monitor
+from tieout.service.live.setup import LiveBench, LiveSetup, Timing
+from tieout.service.live.supervisor import Every, Heard, Supervisor
+from tieout.service.live.universe import Universe
+from tieout.service.live.verdict import verdict
+from tieout.service.runs import RunOutcome
+from tieout.service.setup import Progress
+from tieout.wiring import silent
+from tieout.wiring.feeds import Feeds, system_clock, venue_settings
+
+if TYPE_CHECKING:
+    from tieout.adapters.venues.transport import Transport
+
+_T = TypeVar("_T")
+
+SECOND = 1_000_000_000
+
+
+def live_setup(
+    reconciliation: ReconciliationSettings, settings: Settings, feeds: Feeds
+) -> LiveSetup:
+    """A live reconciliation with its feeds. Raises as `Feeds.open` does."""
+    rules, live = reconciliation.rules, reconciliation.live
+    assert live is not None
+    records = rules.records
+    external = settings.sources[reconciliation.external]
+    internal = settings.sources[reconciliation.internal]
+    book = feeds.open(internal.name, records=records, other=external.name)
+    options = external.options
+    symbols = options.symbols if isinstance(options, VenueOptions) else frozenset()
+    venue = feeds.open(external.name, records=records)
+    if records == "trades" and getattr(venue, "ids_per_symbol", True):
+        rules = replace(rules, ids_per_symbol=True)
+    return LiveSetup(
+        rules=rules,
+        internal=book,
+        external=venue,
+        layouts=(
+            Reading(internal.name, internal.record_type(records)),
+            Reading(external.name, external.record_type(records)),
+        ),
+        timing=_timing(live, options),
+        universe=Universe(symbols),
+        every=live.every,
+        on=live.on,
+        summed=isinstance(internal.options, FreqtradeOptions) and records == "trades",
+    )
+
+
+def _timing(live: LiveSettings, options: object) -> Timing:
+    lag = live.lag
+    if lag is None:
+        lag = options.lag if isinstance(options, VenueOptions) else 0
+    return Timing(
+        lag=lag,
+        grace=live.grace,
+        confirmations=live.confirmations,
+        resamples=live.resamples,
+        lookback=live.lookback,
+        full=live.full,
+        closed=live.lookback,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A world to live in other than the real one: simulated exchanges, virtual time.
+
+    Attributes:
+        transport: in place of HTTP.
+        every: what calls at intervals; APScheduler where it is not given.
+        inline: engine and store work on the loop: on virtual time there is no other thread.
+    """
+
+    clock: Clock | None = None
+    transport: Transport | None = None
+    every: Every | None = None
+    inline: bool = False
+
+
+@asynccontextmanager
+async def _bench(
+    store: Store,
+    clock: Clock,
+    *,
+    progress: Progress,
+    notifier: Notifier | None,
+    engine: Engine | None = None,
+    inline: bool = False,
+) -> AsyncIterator[LiveBench]:
+    """What comparisons run with. Engine and store work on one thread beside the loop.
+
+    Args:
+        inline: on the loop itself: on virtual time there is no other thread.
+    """
+    from tieout.adapters.answers import scan_of
+    from tieout.adapters.notify import LogNotifier
+    from tieout.adapters.spool import SortedSpool
+
+    if engine is None:
+        from tieout.adapters.engines.polars import PolarsEngine
+
+        engine = PolarsEngine()
+    thread = ThreadPoolExecutor(1, thread_name_prefix="tieout-store")
+
+    async def at_once(work: Callable[[], _T]) -> _T:
+        return work()
+
+    def beside(work: Callable[[], _T]) -> Awaitable[_T]:
+        return asyncio.get_running_loop().run_in_executor(thread, work)
+
+    try:
+        yield LiveBench(
+            engine=engine,
+            store=store,
+            clock=clock,
+            spool=SortedSpool,
+            progress=progress,
+            notifier=notifier or LogNotifier(),
+            scan_of=scan_of,
+            offload=at_once if inline else beside,
+        )
+    finally:
+        thread.shutdown(wait=True)
+
+
+@asynccontextmanager
+async def supervised(
+    settings: Settings,
+    store: Store,
+    *,
+    names: Sequence[str] = (),
+    feeds: Mapping[str, Feed] | None = None,
+    heard: Callable[[Monitor, RunOutcome], None] = lambda monitor, outcome: None,
+    notifier: Notifier | None = None,
+    progress: Progress = silent,
+    world: World | None = None,
+) -> AsyncIterator[Supervisor]:
+    """The monitors of a configuration, not started yet.
+
+    Args:
+        names: which reconciliations; all live ones where empty.
+        feeds: of sources of type `frame`, by name.
+        world: in place of the real one.
+
+    Raises:
+        UsageError: none of them is live.
+    """
+    world = world or World()
+    clock, every = world.clock or system_clock(), world.every
+    chosen = live_ones(settings, names)
+    async with AsyncExitStack() as stack:
+        bench = await stack.enter_async_context(
+            _bench(store, clock, progress=progress, notifier=notifier, inline=world.inline)
+        )
+        opened = Feeds(settings, store, clock, given=feeds, transport=world.transport)
+        stack.push_async_callback(opened.aclose)
+        if every is None:
+            from tieout.adapters.schedule import Schedule
+
+            every = (await stack.enter_async_context(Schedule())).every
+        holder = f"{socket.gethostname()}:{os.getpid()}:{id(opened):x}"
+        monitors = [
+            Monitor(live_setup(each, settings, opened), bench, holder=holder) for each in chosen
+        ]
+        supervisor = Supervisor(monitors, bench, every, _signals(settings, chosen, clock), heard)
+        stack.push_async_callback(supervisor.aclose)
+        yield supervisor
+
+
+def live_ones(settings: Settings, names: Sequence[str]) -> list[ReconciliationSettings]:
+    """The live reconciliations among `names`, or of all. Raises UsageError: there is none."""
+    chosen = [settings.reconciliations[name] for name in names or settings.reconciliations]
+    live = [each for each in chosen if each.live is not None]
+    if not live:
+        raise UsageError(
+            "no reconciliation is live: each of their sides is a file, a query or a frame",
+            hint="name a source of type `venue` as `external`, or use `tieout run`",
+        )
+    return live
+
+
+def _signals(
+    settings: Settings, chosen: Sequence[ReconciliationSettings], clock: Clock
+) -> dict[str, Callable[[], AsyncIterator[Heard]]]:
+    """The sockets of the venues that have one, by source."""
+    from tieout.adapters.venues.dialects import DIALECTS
+
+    signals: dict[str, Callable[[], AsyncIterator[Heard]]] = {}
+    for name in {each.external for each in chosen if each.live and "events" in each.live.on}:
+        options = settings.sources[name].options
+        if isinstance(options, VenueOptions) and options.venue in DIALECTS:
+            signals[name] = partial(_listen, venue_settings(name, options, settings), clock)
+    return signals
+
+
+async def _listen(settings: Any, clock: Clock) -> AsyncIterator[Heard]:
+    from tieout.adapters.venues.sockets import Dropped, open_socket
+
+    listening = open_socket(settings, clock)
+    try:
+        async for event in listening:
+            if isinstance(event, Dropped):
+                yield Heard(since=event.since)
+            else:
+                yield Heard(symbols=event.symbols)
+    finally:
+        await listening.aclose()
+
+
+async def verdicts(
+    settings: Settings,
+    names: Sequence[str],
+    *,
+    store: Store,
+    dry_run: bool = False,
+    progress: Progress = silent,
+) -> list[RunOutcome]:
+    """One verdict of each, confirmations included: `tieout run` on live sources."""
+    clock = system_clock()
+    async with AsyncExitStack() as stack:
+        bench = await stack.enter_async_context(
+            _bench(store, clock, progress=progress, notifier=None)
+        )
+        feeds = Feeds(settings, store, clock)
+        stack.push_async_callback(feeds.aclose)
+        setups = [live_setup(each, settings, feeds) for each in live_ones(settings, names)]
+        return list(
+            await asyncio.gather(*[verdict(each, bench, dry_run=dry_run) for each in setups])
+        )
+
+
+@asynccontextmanager
+async def open_feed(settings: Settings, name: str, store: Store) -> AsyncIterator[Feed]:
+    """One source that answers now, for a look at it."""
+    feeds = Feeds(settings, store, system_clock())
+    try:
+        yield feeds.open(name)
+    finally:
+        await feeds.aclose()
