@@ -51,6 +51,7 @@ class Answer(Struct, frozen=True):
         window: of events, the times that are covered, both inclusive. None of snapshots.
         symbols: what is covered; None: everything that there is. What is outside of it is
             neither missing nor clean.
+        wallets: of balances, those that are covered; None: every one that there is.
         reasons: why the answer is not complete; empty where it is.
         doubt: why it is not trusted, though it is complete: suddenly empty, say.
         notes: what a person should know: what the source does not give.
@@ -66,6 +67,7 @@ class Answer(Struct, frozen=True):
     together: bool = False
     window: tuple[int, int] | None = None
     symbols: frozenset[str] | None = None
+    wallets: frozenset[str] | None = None
     reasons: tuple[str, ...] = ()
     doubt: str | None = None
     notes: tuple[str, ...] = ()

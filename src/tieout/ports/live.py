@@ -1,0 +1,106 @@
+"""Whoever answers now: venues and books; and where alerts go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tieout.core.live import Answer, Ask, Permissions
+from tieout.core.model import Quarantined, Record, Severity
+from tieout.core.read import Reading
+from tieout.core.valuation import Instrument
+
+
+class Feed(Protocol):
+    """Somebody who answers now: a venue, or a book. Coroutines run on the loop of the monitors."""
+
+    @property
+    def name(self) -> str:
+        """As the configuration calls it."""
+        ...
+
+    @property
+    def offers(self) -> frozenset[str]:
+        """The record types that it can be asked for."""
+        ...
+
+    async def fetch(self, ask: Ask) -> Answer:
+        """Answer a question whole, or say in the answer how far it reaches.
+
+        Raises:
+            SourceError: there is no answer that can be used; for a venue it is a VenueError.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close connections. More than once is no error."""
+        ...
+
+
+class Venue(Feed, Protocol):
+    """An account at an exchange."""
+
+    @property
+    def venue(self) -> str:
+        """The exchange, `binance`: the `venue` of its records."""
+        ...
+
+    @property
+    def account(self) -> str: ...
+
+    async def skew(self) -> int:
+        """The venue's clock minus ours, in nanoseconds, halfway between request and reply."""
+        ...
+
+    async def permissions(self) -> Permissions: ...
+
+    async def instruments(self) -> Mapping[str, Instrument]:
+        """By unified symbol. The only thing that is cached."""
+        ...
+
+
+class Book(Feed, Protocol):
+    """What the firm believes.
+
+    A book that offers `trades` and `movements` can be held against a snapshot at any instant.
+    One that offers only snapshots can be compared while nothing moves.
+    """
+
+    async def version(self) -> str:
+        """Changes whenever an answer could have changed; equal versions, equal answers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The records of a side, ready to be matched, and how far they reach.
+
+    Attributes:
+        columns: the canonical columns, where there may be no record to tell them.
+        window: of events: the times that are covered.
+    """
+
+    source: str
+    layout: Reading
+    records: Sequence[Record]
+    columns: Sequence[str]
+    reasons: tuple[str, ...] = ()
+    quarantined: tuple[Quarantined, ...] = ()
+    window: tuple[int, int] | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Notifier(Protocol):
+    """Where alerts go."""
+
+    def alert(self, severity: Severity, title: str, text: str, *, about: str) -> None:
+        """Tell people. `about` names the matter: one alert a matter until it is settled.
+
+        Never raises: an alert that cannot be sent is counted and logged.
+        """
+        ...
+
+    def settled(self, about: str) -> None:
+        """The matter is over: the next alert about it is a new one."""
+        ...
