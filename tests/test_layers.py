@@ -22,7 +22,13 @@ FUNCTION_LINES = 70
 ESTIMATES = {"core/prefilter.py"}
 """Predicates that engines run in doubles, with a margin; `decide` judges what they keep."""
 
-BOUNDARIES = ("cli/", "service/runs")
+BOUNDARIES = (
+    "cli/",
+    "api/embedded",
+    "service/runs",
+    "service/live/monitor",
+    "adapters/books/engine",
+)
 """Where whatever went wrong becomes an exit code, or the failure of one run."""
 
 

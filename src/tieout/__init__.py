@@ -24,6 +24,7 @@ from tieout.errors import (
 
 if TYPE_CHECKING:
     from tieout.api import Report, reconcile
+    from tieout.api.embedded import Notice, Ready, Reconciler
     from tieout.core.rules import Rules
 
 __version__ = "0.1.0"
@@ -32,6 +33,9 @@ __all__ = [
     "ConfigError",
     "EngineError",
     "MissingExtra",
+    "Notice",
+    "Ready",
+    "Reconciler",
     "Report",
     "Rules",
     "SourceError",
@@ -43,7 +47,14 @@ __all__ = [
     "reconcile",
 ]
 
-_LAZY = {"Report": "tieout.api", "Rules": "tieout.core.rules", "reconcile": "tieout.api"}
+_LAZY = {
+    "Notice": "tieout.api.embedded",
+    "Ready": "tieout.api.embedded",
+    "Reconciler": "tieout.api.embedded",
+    "Report": "tieout.api",
+    "Rules": "tieout.core.rules",
+    "reconcile": "tieout.api",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pty
@@ -255,3 +256,60 @@ def test_open_orders_are_shown_and_closed_ones_are_not(
     assert code_of("book", "show", *STORE, "--records", "orders", "--format", "json") == 0
     (row,) = json.loads(capsys.readouterr().out)["orders"]
     assert (row["order_id"], row["filled"]) == ("1", "0.25")
+
+
+VENUE = """
+version: 1
+store: sqlite:///tieout.db
+sources:
+  book: {{type: book}}
+  binance:
+    type: venue
+    venue: binance_spot
+    account: main
+    api_key: env:KEY
+    secret: env:SECRET
+    base_url: {base_url}
+reconciliations:
+  balances: {{records: balances, internal: book, external: binance}}
+"""
+
+
+def test_a_book_is_opened_from_an_exchange_over_http(work: Path) -> None:
+    """And from then on the ledger knows every balance of that wallet, zero ones too."""
+    pytest.importorskip("ccxt")
+    from tieout.testing.exchange import Exchange
+    from tieout.testing.exchange.server import serve
+
+    environment = {"KEY": "key", "SECRET": "secret", "PATH": os.environ["PATH"]}
+    environment["PYTHONPATH"] = str(Path(tieout.__file__).parents[1])
+
+    async def command(*arguments: str) -> tuple[int | None, str, str]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tieout", "book", *arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+        )
+        out, err = await asyncio.wait_for(process.communicate(), 120)
+        return process.returncode, out.decode(), err.decode()
+
+    async def main() -> None:
+        exchange = Exchange(seed=7)
+        account = exchange.open("binance", key="key", secret="secret")
+        account.deposit("USDT", "10000")
+        account.trade("BTC/USDT", "buy", "0.01")
+        async with serve(exchange) as server:
+            (work / "tieout.yaml").write_text(VENUE.format(base_url=server.base_url))
+            opening = ("open", "--from", "binance", "--pause", "0.1", "--yes", "--by", "ada")
+            code, out, err = await command(*opening)
+            assert (code, "opening entries written, approved by ada" in out) == (0, True), err
+        code, out, err = await command("show", "--format", "json")
+        assert code == 0, err
+        shown = json.loads(out)
+        assert {row["wallet"] for row in shown["balances"]} == {"spot"}
+        assert {row["currency"] for row in shown["balances"]} >= {"BTC", "USDT"}
+        assert shown["unknown"] == []
+
+    asyncio.run(main())

@@ -12,8 +12,9 @@ from typing import Any
 from conformance.outcomes import plan_of, run
 from conformance.tables import at
 
+from tieout.core.bench import Bench
 from tieout.core.canonical import content, dumps, plain_record
-from tieout.core.decide import Bench, decide
+from tieout.core.decide import decide
 from tieout.core.model import (
     Agrees,
     Break,

@@ -20,8 +20,9 @@ from conformance.tables import Carrier, Case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tieout.core.bench import Bench
 from tieout.core.bounds import bounds_of
-from tieout.core.decide import Bench, decide
+from tieout.core.decide import decide
 from tieout.core.model import Break, Pair, Record, Value
 from tieout.core.money import LIMIT, fits
 from tieout.core.prefilter import may_break, symbol_columns

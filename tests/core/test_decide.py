@@ -19,9 +19,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tieout.core.bench import Bearing, Bench
 from tieout.core.canonical import break_id, content, nanoseconds, plain_record
 from tieout.core.compare import kind_of, tolerance_text, within
-from tieout.core.decide import Bearing, Bench, decide
+from tieout.core.decide import decide
 from tieout.core.match.plan import Plan, Step
 from tieout.core.model import (
     Agrees,

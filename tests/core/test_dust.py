@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tieout.core.decide import Bench, decide
+from tieout.core.bench import Bench
+from tieout.core.decide import decide
 from tieout.core.match.plan import Plan, Step
 from tieout.core.model import Break, Kind, Money, Pair, Record, Severity, Side, Single, Value
 from tieout.core.rules import Rules, SeverityRules

@@ -14,8 +14,9 @@ import pytest
 from reference.engine import ReferenceEngine
 
 from tieout.config import ReconciliationSettings, Settings, load
+from tieout.core.bench import Bench
 from tieout.core.canonical import nanoseconds
-from tieout.core.decide import Bench, decide
+from tieout.core.decide import decide
 from tieout.core.match.plan import plan
 from tieout.core.model import (
     Agrees,

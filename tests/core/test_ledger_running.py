@@ -15,6 +15,7 @@ from tieout.core.ledger import Method, project
 from tieout.core.ledger.running import Running
 
 SYMBOLS = ("BTC/USDT:USDT", "ETH/USDT:USDT", "BTC/USDT")
+OFTEN = (*[SYMBOLS[0]] * 6, *SYMBOLS)
 amounts = st.integers(1, 9).map(lambda number: Decimal(number) / 4)
 times = st.integers(1, 12)
 
@@ -43,7 +44,7 @@ def openings(draw: st.DrawFn) -> JournalEntry:
 def trades(draw: st.DrawFn) -> JournalEntry:
     few = st.sampled_from(["1", "2", "3", "4"])
     values: dict[str, Any] = {
-        "symbol": draw(st.sampled_from(SYMBOLS)),
+        "symbol": draw(st.sampled_from(OFTEN)),
         "trade_id": draw(few | st.integers(10, 10_000).map(str)),
         "side": draw(st.sampled_from(["buy", "sell"])),
         "quantity": draw(amounts),
@@ -116,6 +117,32 @@ def test_edge_17_any_order_and_any_batches_give_the_projection(
         assert running.orders(99).orders == expected.orders
 
 
+EVERYTHING = [
+    entry(records, **{name: "*"}, **{amount: Decimal(0)}, as_of=0, opening=True, approved_by="ada")
+    for records, name, amount in (
+        ("positions", "symbol", "quantity"),
+        ("balances", "currency", "total"),
+    )
+]
+
+
+@given(
+    entries=st.lists(
+        trades() | trades() | trades() | movements() | openings(),
+        min_size=2,
+        max_size=10,
+        unique_by=lambda each: each.id,
+    )
+)
+def test_each_entry_that_comes_gives_the_projection(entries: Sequence[JournalEntry]) -> None:
+    running = Running()
+    running.add(EVERYTHING)
+    for number, each in enumerate(entries, 1):
+        running.add([each])
+        expected = project([*EVERYTHING, *entries[:number]], as_of=99)
+        assert told(running.projection(99)) == told(expected)
+
+
 def test_plain_trades_do_not_have_the_others_worked_out_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -153,3 +180,30 @@ def test_plain_trades_do_not_have_the_others_worked_out_again(
     (position,) = found.projection(1000).positions.values()
     assert (position.quantity, position.average_price) == (Decimal(100), Decimal("50.5"))
     assert len(applied) == 1
+
+
+def test_edge_37_the_venues_own_order_counts_as_in_the_projection() -> None:
+    """Bought and sold in one millisecond, as the clock says in the wrong order."""
+
+    def trade(number: int, side: str, time: int, sequence: int | None) -> JournalEntry:
+        numbered = {} if sequence is None else {"sequence": Decimal(sequence)}
+        return entry(
+            "trades",
+            **{"symbol": SYMBOLS[0], "trade_id": str(number), "side": side, **numbered},
+            quantity=Decimal(1),
+            price=Decimal(number),
+            timestamp=time,
+        )
+
+    fills = [
+        trade(10, "buy", 5, 1),
+        trade(20, "sell", 3, 2),
+        trade(30, "buy", 4, 3),
+        trade(40, "buy", 6, None),
+    ]
+    running = Running(Method(basis="fifo"))
+    running.add(EVERYTHING)
+    for number, each in enumerate(fills, 1):
+        running.add([each])
+        expected = project([*EVERYTHING, *fills[:number]], as_of=99, method=Method(basis="fifo"))
+        assert told(running.projection(99)) == told(expected)

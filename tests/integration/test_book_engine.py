@@ -260,6 +260,14 @@ def test_edge_05_an_engine_that_fails_is_an_error_and_never_flat(given: Any) -> 
         asyncio.run(book(Engine(positions=given)).version())
 
 
+def test_nothing_at_all_is_not_an_empty_list() -> None:
+    with pytest.raises(SourceError, match="gave None, which says nothing"):
+        ask(Engine(positions=None), "positions")
+    with pytest.raises(SourceError, match="gave None, which says nothing"):
+        ask(Engine(account=None), "balances")
+    assert ask(Engine(positions=[]), "positions").complete
+
+
 def test_an_engine_that_hangs_is_an_error_in_time() -> None:
     with pytest.raises(SourceError, match=r"no answer within 0\.05 s"):
         ask(Engine(positions="hang"), "positions", settings={"timeout": 0.05})

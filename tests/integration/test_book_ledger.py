@@ -161,7 +161,9 @@ def test_what_is_dated_later_than_now_is_not_believed_yet(journal: Journal) -> N
     opened = book(journal, clock=clock)
     assert held(ask(opened, "positions")) == {"BTC/USDT:USDT": Decimal(1)}
     assert ask(opened, "trades").records == ()
+    before = asyncio.run(opened.version())
     clock.at += timedelta(hours=2)
+    assert asyncio.run(opened.version()) != before, "what is believed has changed"
     assert held(ask(opened, "positions")) == {"BTC/USDT:USDT": Decimal("1.5")}
     assert len(ask(opened, "trades").records) == 1
 

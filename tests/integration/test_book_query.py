@@ -9,7 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -173,7 +173,7 @@ def test_what_has_no_query_is_an_error(database: Path) -> None:
 
 def test_only_rows_can_be_a_book() -> None:
     class Framed(FrameSource):
-        def __enter__(self) -> Framed:
+        def __enter__(self) -> Self:
             return self
 
         def __exit__(self, *_: object) -> None: ...

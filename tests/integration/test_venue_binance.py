@@ -12,7 +12,6 @@ from venue_world import (
     HOUR,
     MILLI,
     NOW_MS,
-    D,
     World,
     answer,
     explained,
@@ -28,6 +27,7 @@ from tieout.testing.exchange import Fault, Faults, FeePlan, Trouble
 SPOT, PERP = "binance_spot", "binance_perp"
 BTC, PERPS = frozenset({"BTC/USDT"}), frozenset({"BTC/USDT:USDT", "ETH/USDT:USDT"})
 BNB = FeePlan(asset="BNB", perpetual_asset="BNB")
+MOVED = Ask("movements", since=EVERYTHING)
 TRADES = Ask("trades", since=EVERYTHING, symbols=BTC)
 
 
@@ -173,6 +173,8 @@ def test_a_funding_wallet_is_asked_for_by_name() -> None:
 
     found = answer(SPOT, happened, Ask("balances"), options={"wallets": ["spot", "funding"]})
     assert told(found, "wallet", "total") == [("spot", "6"), ("funding", "4")]
+    assert found.wallets == {"spot", "funding"}
+    assert answer(SPOT, happened, Ask("balances")).wallets == {"spot"}
     assert not found.together
 
 
@@ -213,116 +215,11 @@ def test_edge_49_all_that_moves_a_spot_balance_is_among_the_events() -> None:
         account.transfer("USDT", "100", "spot", "funding", at=at + 7)
         feed = world.feed(symbols=BTC)
         trades, moved = await feed.fetch(TRADES), await feed.fetch(Ask("movements", EVERYTHING))
-        assert explained(trades, moved, spot=True) == totals(await feed.fetch(Ask("balances")))
+        assert explained(trades, moved) == totals(await feed.fetch(Ask("balances")))
         kinds = sorted(str(each[0]) for each in told(moved, "type"))
         assert kinds == ["fee", *["transfer"] * 6]
 
     live(SPOT, asked, fees=BNB)
-
-
-# USD-M
-
-
-def test_edge_34_positions_have_their_sign_and_their_leg() -> None:
-    def hedge(world: World) -> None:
-        world.account.deposit("USDT", "100000", wallet="futures")
-        world.account.trade("BTC/USDT:USDT", "buy", "0.3", "90000", leg="long")
-        world.account.trade("BTC/USDT:USDT", "sell", "0.2", "91000", leg="short")
-
-    found = answer(PERP, hedge, Ask("positions"), hedged=True)
-    assert sorted(told(found, "symbol", "leg", "quantity", "average_price")) == [
-        ("BTC/USDT:USDT", "long", "0.3", "90000"),
-        ("BTC/USDT:USDT", "short", "-0.2", "91000"),
-    ]
-
-    def net(world: World) -> None:
-        world.account.trade("BTC/USDT:USDT", "sell", "0.3", "90000")
-        world.account.trade("ETH/USDT:USDT", "sell", "1", "3000")
-        world.account.trade("ETH/USDT:USDT", "buy", "1", "3000")
-
-    found = answer(PERP, net, Ask("positions"))
-    assert told(found, "symbol", "leg", "quantity") == [("BTC/USDT:USDT", "net", "-0.3")]
-    assert found.complete
-    assert found.together
-
-
-def test_a_balance_is_cash_without_what_is_not_realised() -> None:
-    def happened(world: World) -> None:
-        world.account.deposit("USDT", "1000", wallet="futures")
-        world.account.trade("BTC/USDT:USDT", "buy", "0.1", "90000")
-        world.exchange.set_price("BTC/USDT:USDT", D(99000))
-
-    found = answer(PERP, happened, Ask("balances"))
-    assert told(found, "currency", "wallet", "total") == [("USDT", "futures", "995.5")]
-
-
-def test_edge_47_all_that_moves_a_futures_balance_is_among_the_events() -> None:
-    async def asked(world: World) -> None:
-        account, at = world.account, NOW_MS - HOUR
-        account.deposit("USDT", "100000", at=at)
-        account.transfer("USDT", "50000", "spot", "futures", at=at + 1)
-        account.trade("BTC/USDT:USDT", "buy", "0.3", "90000", at=at + 2)
-        account.trade("ETH/USDT:USDT", "sell", "2", "3000", at=at + 3)
-        account.trade("BTC/USDT:USDT", "sell", "0.1", "91234.5", at=at + 4)
-        account.fund("BTC/USDT:USDT", "0.0001", at=at + 5)
-        account.fund("ETH/USDT:USDT", "0.0001", at=at + 5)
-        account.trade("ETH/USDT:USDT", "buy", "3", "2900", at=at + 6)
-        feed = world.feed()
-        # No symbols: they come from the income, and from the positions.
-        trades = await feed.fetch(Ask("trades", EVERYTHING))
-        moved = await feed.fetch(Ask("movements", EVERYTHING))
-        assert trades.symbols == PERPS
-        assert len(trades.records) == 4
-        assert explained(trades, moved, spot=False) == totals(await feed.fetch(Ask("balances")))
-        funded = [each for each in told(moved, "type", "symbol") if each[0] == "funding"]
-        assert sorted(str(each[1]) for each in funded) == sorted(PERPS)
-        assert len(moved.records) == 5, "one transfer, two fundings, two realised; no commission"
-
-    live(PERP, asked)
-
-
-@pytest.mark.parametrize("kind", ["liquidation", "adl"])
-def test_edge_32_what_the_venue_closed_itself_is_marked(kind: str) -> None:
-    def happened(world: World) -> None:
-        world.account.trade("BTC/USDT:USDT", "buy", "0.3", "90000")
-        world.account.liquidate("BTC/USDT:USDT", execution=kind)
-
-    found = answer(PERP, happened, Ask("trades", EVERYTHING))
-    assert told(found, "side", "exec_type") == [("buy", "trade"), ("sell", kind)]
-
-
-def test_conditional_orders_are_among_the_open_ones() -> None:
-    row = {
-        "algoId": 3358, "clientAlgoId": "stop", "algoType": "CONDITIONAL", "orderType": "STOP",
-        "symbol": "BTCUSDT", "side": "SELL", "positionSide": "BOTH", "quantity": "0.002",
-        "algoStatus": "NEW", "triggerPrice": "80000.00", "price": "79000.00",
-        "createTime": NOW_MS - 10, "updateTime": NOW_MS - 10,
-    }  # fmt: skip
-
-    async def asked(world: World) -> Answer:
-        world.instead["/fapi/v1/openAlgoOrders"] = [row]
-        return await world.feed().fetch(Ask("orders"))
-
-    columns = ("order_id", "client_order_id", "side", "quantity", "filled", "price", "status")
-    assert told(live(PERP, asked), *columns) == [
-        ("algo-3358", "stop", "sell", "0.002", "0", "79000", "open")
-    ]
-
-
-def test_an_income_that_nobody_knows_is_quarantined_and_not_left_out() -> None:
-    row = {
-        "symbol": "", "incomeType": "SOMETHING_NEW", "income": "-1.5", "asset": "USDT",
-        "time": NOW_MS - 10, "info": "", "tranId": 7, "tradeId": "",
-    }  # fmt: skip
-
-    async def asked(world: World) -> Answer:
-        world.instead["/fapi/v1/income"] = [row]
-        return await world.feed().fetch(Ask("movements"))
-
-    found = live(PERP, asked)
-    assert found.records == ()
-    assert "SOMETHING_NEW" in found.quarantined[0].reason
-    assert not found.complete
 
 
 # Both

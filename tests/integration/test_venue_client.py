@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from venue_client import GOOD, KEY, SECRET, Script, asked, client_of, virtual
 
-from tieout.adapters.venues.binance_words import BINANCE
-from tieout.adapters.venues.bybit_words import BYBIT
-from tieout.adapters.venues.classify import Action, Wire, judge, retry_after
 from tieout.adapters.venues.client import Client
-from tieout.adapters.venues.faults import as_error
 from tieout.adapters.venues.kraken_words import KRAKEN
 from tieout.adapters.venues.settings import Credentials, Retry, VenueSettings, insecure
 from tieout.adapters.venues.shapes import rows, table
@@ -26,8 +23,8 @@ from tieout.errors import (
     VenueRateLimited,
     VenueRefused,
     VenueTimeout,
-    VenueUnsupported,
 )
+from tieout.ports import Clock
 
 ACCOUNT = "privateGetAccount"
 
@@ -142,16 +139,15 @@ def test_a_rate_limit_without_a_time_is_waited_for_longer_and_longer() -> None:
     assert script.moments == [0, 1, 6, 21]
 
 
-def test_our_own_limiter_keeps_the_pace() -> None:
+def test_our_own_limiter_lets_a_few_through_and_then_keeps_the_pace() -> None:
     script = Script(GOOD)
 
-    async def three(client: Client) -> None:
-        await asyncio.gather(*(account(client) for _ in range(3)))
+    async def many(client: Client) -> None:
+        await asyncio.gather(*(account(client) for _ in range(30)))
 
-    asked(script, three, options={"rate_limit": 50})
-    cost = script.moments[1]
-    assert cost > 0
-    assert script.moments == pytest.approx([0, cost, 2 * cost])
+    asked(script, many, options={"rate_limit": 50})
+    # It costs 4 units of 50 ms, and 5 seconds of these are ahead.
+    assert script.moments == pytest.approx([0.0] * 26 + [0.2, 0.4, 0.6, 0.8])
 
 
 # Stopping
@@ -248,6 +244,35 @@ def test_skew_is_halfway_and_the_window_contains_the_truth() -> None:
         await client.aclose()
 
     virtual(run)
+
+
+def test_a_clock_of_ours_that_was_set_is_noticed() -> None:
+    script = Script(GOOD)
+
+    async def run() -> None:
+        client = client_of(script)
+        script.times = lambda: 1_740_830_405_000 + round(asyncio.get_running_loop().time() * 1000)
+        await client.skew(fresh=False)
+        await asyncio.sleep(30)
+        assert abs(await client.skew(fresh=False) - 5_000_000_000) <= 1_000_000
+        assert len(script.asked) == 1
+        true = client._clock
+        client._clock = Ahead(true)
+        assert abs(await client.skew(fresh=False) - 3_000_000_000) <= 1_000_000
+        assert len(script.asked) == 2
+        await client.aclose()
+
+    virtual(run)
+
+
+class Ahead:
+    """A clock that was set two seconds ahead."""
+
+    def __init__(self, true: Clock) -> None:
+        self._true = true
+
+    def now(self) -> datetime:
+        return self._true.now() + timedelta(seconds=2)
 
 
 def test_krakens_nonces_rise_and_go_out_one_at_a_time() -> None:
@@ -374,97 +399,3 @@ def test_plain_http_is_refused_off_loopback(url: str, refused: bool) -> None:
     if refused:
         with pytest.raises(UsageError):
             VenueSettings("here", "binance_spot", "acc", base_url=url)
-
-
-# Classification
-
-
-def kraken(error: str) -> str:
-    return f'{{"error": ["{error}"]}}'
-
-
-def bybit(code: int) -> str:
-    return f'{{"retCode": {code}, "retMsg": "x", "result": {{}}}}'
-
-
-def binance(code: int) -> str:
-    return f'{{"code": {code}, "msg": "x"}}'
-
-
-@pytest.mark.parametrize(
-    ("wire", "status", "body", "action", "error"),
-    [
-        (BINANCE, 401, binance(-2015), Action.STOP, VenueRefused),
-        (BINANCE, 400, binance(-2014), Action.STOP, VenueRefused),
-        (BINANCE, 400, binance(-1022), Action.STOP, VenueRefused),
-        (BINANCE, 400, binance(-1021), Action.CLOCK, VenueError),
-        (BINANCE, 429, binance(-1003), Action.WAIT, VenueRateLimited),
-        (BINANCE, 418, binance(-1003), Action.WAIT, VenueRateLimited),
-        (BINANCE, 429, "", Action.WAIT, VenueRateLimited),
-        (BINANCE, 403, "<html>WAF</html>", Action.WAIT, VenueRateLimited),
-        (BINANCE, 503, binance(-1000), Action.RETRY, VenueError),
-        (BINANCE, 503, '{"code": 0, "msg": "Unknown error"}', Action.RETRY, VenueError),
-        (BINANCE, 500, "", Action.RETRY, VenueError),
-        (BINANCE, 400, binance(-1121), Action.REJECT, VenueError),
-        (BINANCE, 400, binance(-4242), Action.REJECT, VenueError),
-        (BINANCE, 400, binance(-1020), Action.UNSUPPORTED, VenueUnsupported),
-        (BINANCE, 200, binance(-1003), Action.WAIT, VenueRateLimited),
-        (BINANCE, 200, "", Action.MALFORMED, VenueMalformed),
-        (BINANCE, 200, "{}", Action.MALFORMED, VenueMalformed),
-        (BYBIT, 200, bybit(10002), Action.CLOCK, VenueError),
-        (BYBIT, 200, bybit(10003), Action.STOP, VenueRefused),
-        (BYBIT, 200, bybit(10004), Action.STOP, VenueRefused),
-        (BYBIT, 200, bybit(10005), Action.DENY, VenueRefused),
-        (BYBIT, 200, bybit(33004), Action.STOP, VenueRefused),
-        (BYBIT, 200, bybit(10006), Action.WAIT, VenueRateLimited),
-        (BYBIT, 200, bybit(10018), Action.WAIT, VenueRateLimited),
-        (BYBIT, 403, "", Action.WAIT, VenueRateLimited),
-        (BYBIT, 200, bybit(10016), Action.RETRY, VenueError),
-        (BYBIT, 200, bybit(10001), Action.REJECT, VenueError),
-        (BYBIT, 200, '{"result": {"list": []}}', Action.MALFORMED, VenueMalformed),
-        (BYBIT, 200, '{"retCode": 0}', Action.MALFORMED, VenueMalformed),
-        (KRAKEN, 200, kraken("EAPI:Invalid key"), Action.STOP, VenueRefused),
-        (KRAKEN, 200, kraken("EAPI:Invalid signature"), Action.STOP, VenueRefused),
-        (KRAKEN, 200, kraken("EGeneral:Permission denied"), Action.DENY, VenueRefused),
-        (KRAKEN, 200, kraken("EAPI:Invalid nonce"), Action.CLOCK, VenueError),
-        (KRAKEN, 200, kraken("EAPI:Rate limit exceeded"), Action.WAIT, VenueRateLimited),
-        (KRAKEN, 200, kraken("EGeneral:Temporary lockout"), Action.WAIT, VenueRateLimited),
-        (KRAKEN, 200, kraken("EService:Unavailable"), Action.RETRY, VenueError),
-        (KRAKEN, 200, kraken("EService:Busy"), Action.RETRY, VenueError),
-        (KRAKEN, 200, kraken("EService:Timeout"), Action.RETRY, VenueError),
-        (KRAKEN, 200, kraken("EService:Throttled: 1740830410"), Action.WAIT, VenueRateLimited),
-        (KRAKEN, 200, kraken("EQuery:Unknown asset pair"), Action.REJECT, VenueError),
-        (KRAKEN, 200, kraken("EGeneral:Unknown method"), Action.UNSUPPORTED, VenueUnsupported),
-        (KRAKEN, 200, '{"error": []}', Action.MALFORMED, VenueMalformed),
-    ],
-)
-def test_failures_are_told_apart_by_the_venues_own_codes(
-    wire: Wire, status: int, body: str, action: Action, error: type[VenueError]
-) -> None:
-    _, fault = judge(wire, (status, "x", {}, body))
-    assert fault is not None
-    assert fault.action is action
-    assert type(as_error(fault, "here", "it", Credentials())) is error
-
-
-def test_a_warning_of_kraken_stands_beside_a_good_answer() -> None:
-    body = '{"error": ["WGeneral:Something"], "result": {"XXBT": "1"}}'
-    data, fault = judge(KRAKEN, (200, "OK", {}, body))
-    assert fault is None
-    assert data["result"] == {"XXBT": "1"}
-
-
-def test_numbers_stay_as_they_are_written() -> None:
-    data, fault = judge(
-        BINANCE, (200, "OK", {}, '{"a": 123456789.123456789, "b": 90071992547409931}')
-    )
-    assert fault is None
-    assert data == {"a": "123456789.123456789", "b": 90071992547409931}
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [("7", 7.0), ("0.5", 0.5), ("Wed, 21 Oct 2015 07:28:00 GMT", None), ("", None)],
-)
-def test_retry_after_is_seconds(value: str, expected: float | None) -> None:
-    assert retry_after({"retry-after": value}) == expected

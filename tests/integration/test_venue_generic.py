@@ -151,6 +151,39 @@ def test_ccxts_classes_are_believed(status: int, code: int, error: type[VenueErr
     asking(VENUE, FIXTURE, ask)
 
 
+@pytest.mark.parametrize(
+    ("body", "holds"),
+    [
+        ([], False),
+        ({"code": "0", "data": []}, False),
+        ({"code": "0", "data": {"list": [], "next": ""}}, False),
+        ([{"symbol": "X"}], True),
+        ({"code": "0", "data": {"list": [{"symbol": "X"}]}}, True),
+    ],
+)
+def test_what_has_rows(body: Any, *, holds: bool) -> None:
+    assert generic.holds_rows(body) is holds
+
+
+def test_edge_06_rows_that_ccxt_overlooks_are_doubted_and_not_no_orders() -> None:
+    async def ask(feed: VenueFeed, replay: Replay) -> None:
+        exchange = feed._client.exchange
+
+        async def overlooking(*_: Any, **__: Any) -> list[Any]:
+            await exchange.privateGetOrdersOpen({})
+            return []
+
+        exchange.fetch_open_orders = overlooking
+        replay.on("GET", "/v2/ordersOpen", {"elsewhere": [{"orderId": "o1"}]})
+        found = await feed.fetch(Ask("orders"))
+        assert found.doubt is not None
+        assert "read nothing" in found.doubt
+        replay.on("GET", "/v2/ordersOpen", {"elsewhere": []})
+        assert (await feed.fetch(Ask("orders"))).doubt is None
+
+    asking(VENUE, FIXTURE, ask, options={"by_symbol": False})
+
+
 # Pages
 
 

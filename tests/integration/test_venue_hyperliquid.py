@@ -271,8 +271,9 @@ def test_edge_05_a_body_that_says_nothing_is_no_flat_account(kind: str, body: st
 
     async def ask(feed: VenueFeed, replay: Replay) -> None:
         replay.on("POST", "/info", Reply(body), where={"type": kind})
-        with pytest.raises(VenueMalformed):
+        with pytest.raises(VenueMalformed) as caught:
             await feed.fetch(Ask("positions"))
+        assert caught.value.where == f"main: {kind}"
 
     asking(VENUE, "hyperliquid.txt", ask)
 

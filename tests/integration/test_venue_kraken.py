@@ -119,7 +119,7 @@ def test_all_that_moves_a_balance_is_among_the_events() -> None:
         feed = world.feed()
         trades, moved = await feed.fetch(TRADES), await feed.fetch(MOVED)
         assert len(trades.records) == 3, "those on margin are of the other adapter"
-        assert explained(trades, moved, spot=True) == totals(await feed.fetch(Ask("balances")))
+        assert explained(trades, moved) == totals(await feed.fetch(Ask("balances")))
 
     live(SPOT, asked)
 
@@ -140,6 +140,8 @@ def test_a_position_is_what_was_opened_less_what_is_closed() -> None:
         trades = await feed.fetch(TRADES)
         assert len(trades.records) == 3
         moved = await feed.fetch(MOVED)
+        made = explained(trades, moved)
+        assert (made["BTC/USD", "net"], made["ETH/USD", "net"]) == (D("0.3"), D("-3"))
         assert [each for each in told(moved, "type", "amount") if each[0] != "settlement"] == []
 
     live(MARGIN, asked)
@@ -239,6 +241,11 @@ def test_permissions_are_what_the_venue_says_or_not_known() -> None:
         assert (found.read, found.trade, found.withdraw) == (True, False, False)
         world.instead["/0/private/GetApiKeyInfo"] = {"error": ["EGeneral:Unknown method"]}
         assert (await feed.permissions()).read is None
+        world.instead["/0/private/GetApiKeyInfo"] = {"error": ["EGeneral:Permission denied"]}
+        assert (await feed.permissions()).read is None
+        world.instead["/0/private/GetApiKeyInfo"] = {"error": ["EAPI:Invalid key"]}
+        with pytest.raises(VenueRefused):
+            await world.feed(account="other").permissions()
 
     live(SPOT, asked)
 

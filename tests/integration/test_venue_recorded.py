@@ -1,160 +1,120 @@
-"""Recorded responses of venues, through our adapters: what was exact there is exact here.
+"""Recorded answers of Binance, Bybit and Kraken, where somebody has them.
 
-They are read where `TIEOUT_VENUE_FIXTURES` names a directory of them: `fixtures/<venue>.json` with
-cases, and the `markets` that they need. Their numbers are mostly quoted, unlike the wire's.
+`TIEOUT_VENUE_FIXTURES` names a directory with `fixtures/<exchange>.json` (cases of a method with
+`httpResponse` and ccxt's own exact reading, `exact_4_5_90`) and `markets/<exchange>.json`.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from venue_replay import asking
+from venue_world import World, live
 
 from tieout.adapters.venues.markets import Markets, market_of
-from tieout.adapters.venues.venue import VenueFeed
 from tieout.core.live import Answer, Ask
-from tieout.core.model import Record
-from tieout.testing.replay import Case, Replay, recorded, recorded_table
 
 GIVEN = os.environ.get("TIEOUT_VENUE_FIXTURES")
-pytestmark = pytest.mark.skipif(
-    GIVEN is None, reason="TIEOUT_VENUE_FIXTURES names no directory of recorded responses"
-)
+pytestmark = pytest.mark.skipif(not GIVEN, reason="TIEOUT_VENUE_FIXTURES is not set")
 
-ADDRESS = "dydx14zzueazeh0hj67cghhf9jypslcf9sh2n5k6art"
-METHODS = {
-    "fetchMyTrades": "trades",
-    "fetchPositions": "positions",
-    "fetchBalance": "balances",
-    "fetchOpenOrders": "orders",
-}
-ADAPTERS = {
-    "hyperliquid": "hyperliquid_perp",
-    "mexc": "mexc_spot",
-    "gate": "gateio_spot",
-    "bitget": "bitget_spot",
-    "coinbase": "coinbase_spot",
-    "dydx": "dydx_perp",
-}
-GENERIC = ("krakenfutures", "coinbaseexchange", "mexc", "gate", "hyperliquid")
+CASES = [
+    ("binance_spot", "fetchMyTrades/0", "/api/v3/myTrades", "trades"),
+    ("binance_spot", "fetchBalance/0", "/api/v3/account", "balances"),
+    ("binance_spot", "fetchOpenOrders/0", "/api/v3/openOrders", "orders"),
+    ("binance_perp", "fetchPositions/0", "/fapi/v3/positionRisk", "positions"),
+    ("binance_perp", "fetchPositions/1", "/fapi/v3/positionRisk", "positions"),
+    ("bybit_spot", "fetchMyTrades/2", "/v5/execution/list", "trades"),
+    ("bybit_perp", "fetchMyTrades/3", "/v5/execution/list", "trades"),
+    ("bybit_perp", "fetchPositions/1", "/v5/position/list", "positions"),
+    ("bybit_perp", "fetchBalance/0", "/v5/account/wallet-balance", "balances"),
+    ("bybit_perp", "fetchClosedOrders/0", "/v5/order/history", "orders"),
+    ("kraken_spot", "fetchOpenOrders/3", "/0/private/OpenOrders", "orders"),
+]
+KINDS = {"binance_perp": ("swap", "future"), "bybit_perp": ("swap", "future")}
 
 
-def cases(venues: Any) -> Iterator[Any]:
-    if GIVEN is None:
-        return
-    for venue in venues:
-        for case in recorded(Path(GIVEN), venue):
-            if case.method in METHODS and case.raises is None and case.expected is not None:
-                yield pytest.param(case, id=case.id)
+def recorded(exchange: str, name: str) -> dict[str, Any]:
+    path = Path(GIVEN or "") / "fixtures" / f"{exchange}.json"
+    cases = json.loads(path.read_text(), parse_float=str)["cases"]
+    return next(each for each in cases if each["id"].startswith(f"{exchange}/{name}/"))
 
 
-def markets_of(venue: str, kinds: frozenset[str]) -> Markets:
-    assert GIVEN is not None
-    table = recorded_table(Path(GIVEN), "markets", venue)
-    return Markets(market_of(each) for each in table.values() if each.get("type") in kinds)
+def markets(exchange: str, kinds: tuple[str, ...]) -> Markets:
+    path = Path(GIVEN or "") / "markets" / f"{exchange}.json"
+    listed = json.loads(path.read_text(), parse_float=str).values()
+    found = Markets(market_of(each) for each in listed if each["type"] in kinds)
+    for each in listed:
+        if each["type"] in kinds and (each.get("info") or {}).get("altname"):
+            found.alias(each["info"]["altname"], found.by_symbol[each["symbol"]])
+    return found
 
 
-def symbol_of(case: Case) -> str | None:
-    first = case.input[0] if case.input else None
-    if isinstance(first, list):
-        return str(first[0])
-    return first if isinstance(first, str) else None
+def number(value: Any) -> Decimal | None:
+    return None if value is None else Decimal(str(value))
 
 
-def ours(case: Case, records: str) -> Answer:
-    """What our adapter makes of a recorded body."""
-    venue = ADAPTERS[case.venue]
-    perp = venue.endswith("perp")
-    body = case.responses["*"]
-
-    async def ask(feed: VenueFeed, replay: Replay) -> Answer:
-        kinds = frozenset({"swap"}) if perp else frozenset({"spot"})
-        markets = markets_of(case.venue, kinds)
-        for market in markets:
-            # Our ids of perpetuals are coins and tickers, ccxt's are numbers.
-            if case.venue == "hyperliquid":
-                markets.by_id[market.base] = market
-        feed._load_markets = lambda: found(markets)  # type: ignore[method-assign]
-        feed._client.markets["dexes"] = ("",)
-        replay.on("POST", "/info", body)
-        replay.on("POST", "/info", {"role": "user"}, where={"type": "userRole"})
-        replay.on("GET", "*", body)
-        symbol = symbol_of(case)
-        since = 1_000_000_000_000_000_000 if records == "trades" else None
-        return await feed.fetch(
-            Ask(records, since, symbols=None if symbol is None else frozenset({symbol}))
-        )
-
-    async def found(markets: Markets) -> Markets:
-        return markets
-
-    return asking(
-        venue,
-        f"{venue.split('_')[0]}.txt",
-        ask,
-        unanswered=True,
-        options={"unified": False, "uta": any("uta" in str(each) for each in case.input)},
-    )
+def theirs(records: str, row: dict[str, Any]) -> tuple[Any, ...]:
+    """One of ccxt's rows, by what both of us say."""
+    fee = row.get("fee") or {}
+    if records == "trades":
+        numbers = number(row["amount"]), number(row["price"]), number(fee.get("cost"))
+        return (str(row["id"]), row["symbol"], row["side"], *numbers, fee.get("currency"))
+    if records == "positions":
+        size = number(row["contracts"]) or Decimal(0)
+        size *= number(row.get("contractSize")) or 1
+        signed = -size if row["side"] == "short" else size
+        return row["symbol"], signed, number(row["entryPrice"])
+    numbers = number(row["amount"]), number(row["filled"])
+    return (str(row["id"]), row["symbol"], row["side"], *numbers)
 
 
-def number(record: Record, name: str) -> Decimal:
-    value = record.values[name]
-    assert isinstance(value, Decimal)
-    return value
+def ours(records: str, row: Any) -> tuple[Any, ...]:
+    names = {
+        "trades": ("trade_id", "symbol", "side", "quantity", "price", "fee", "fee_currency"),
+        "positions": ("symbol", "quantity", "average_price"),
+        "orders": ("order_id", "symbol", "side", "quantity", "filled"),
+    }[records]
+    return tuple(row[name] for name in names)
 
 
-def agree(records: tuple[Record, ...], expected: Any, kind: str) -> int:
-    """Compare what is comparable: symbol, side, size, price, and fees where ccxt is right."""
-    if kind == "balances":
-        totals = {code: total for code, total in expected["total"].items() if total is not None}
-        told = {str(record.values["currency"]): number(record, "total") for record in records}
-        for code, total in totals.items():
-            assert told[code] == Decimal(total)
-        return len(totals)
-    rows = {str(row.get("id") or row.get("symbol")): row for row in expected}
-    for record in records:
-        values = record.values
-        row = rows[
-            str(values.get({"trades": "trade_id", "orders": "order_id"}.get(kind, "symbol")))
-        ]
-        assert values["symbol"] == row["symbol"]
-        if kind == "positions":
-            signed = Decimal(row["contracts"]) * Decimal(row["contractSize"] or 1)
-            assert number(record, "quantity") == (signed if row["side"] == "long" else -signed)
-            assert number(record, "average_price") == Decimal(row["entryPrice"])
-            continue
-        assert values["side"] == row["side"]
-        assert number(record, "quantity") == Decimal(row["amount"])
-        if row["price"] is not None:
-            assert number(record, "price") == Decimal(row["price"])
-        if kind == "trades":
-            assert values["timestamp"] // 1_000_000 == row["timestamp"]  # type: ignore[operator]
-    return len(records)
+@pytest.mark.parametrize(("adapter", "name", "path", "records"), CASES, ids=str)
+def test_it_reads_what_was_recorded(adapter: str, name: str, path: str, records: str) -> None:
+    exchange = adapter.split("_", maxsplit=1)[0]
+    case = recorded(exchange, name)
+    expected = case["exact_4_5_90"]
+    table = markets(exchange, KINDS.get(adapter, ("spot",)))
 
+    async def asked(world: World) -> Answer:
+        feed = world.feed()
+        feed._client.markets[feed.market_kind] = table, 0.0
+        body = case["httpResponse"]
+        if isinstance(body, dict) and "nextPageCursor" in body.get("result", {}):
+            body["result"]["nextPageCursor"] = ""  # one page was recorded
+        # Whether there are two legs is not recorded.
+        world.instead["/v5/position/list"] = {"retCode": 0, "result": {"list": []}}
+        world.instead[path] = body
+        since = until = symbols = None
+        if isinstance(expected, list) and records != "positions":
+            times = [int(row["timestamp"]) * 1_000_000 for row in expected]
+            symbols = frozenset(row["symbol"] for row in expected)
+            if records == "trades" or "Closed" in name:
+                since, until = min(times), max(times) + 3_600_000_000_000
+        return await feed.fetch(Ask(records, since, until, symbols))
 
-SPOT_ONLY = "is of another kind of account than the adapter's"
-
-
-@pytest.mark.parametrize("case", list(cases(ADAPTERS)))
-def test_our_adapters_read_what_was_recorded(case: Case) -> None:
-    records = METHODS[case.method]
-    wants_swap = ":" in (symbol_of(case) or "") or case.options.get("defaultType") == "swap"
-    if wants_swap is not ADAPTERS[case.venue].endswith("perp") and records != "balances":
-        pytest.skip(SPOT_ONLY)
-    if any(
-        isinstance(each, dict) and (each.get("marginMode") or each.get("type"))
-        for each in case.input
-    ):
-        pytest.skip(SPOT_ONLY)
-    if records == "positions" and not ADAPTERS[case.venue].endswith("perp"):
-        pytest.skip(SPOT_ONLY)
-    if case.id.startswith(("coinbase/fetchBalance", "dydx/")):
-        pytest.skip("ccxt asks another endpoint than we do")
-    found = ours(case, records)
+    found = live(adapter, asked)
     assert not found.quarantined
-    assert agree(found.records, case.expected, records) > 0
+    if records == "balances":
+        totals = {row.values["currency"]: row.values["total"] for row in found.records}
+        right = {name: Decimal(str(total)) for name, total in expected["total"].items() if total}
+        assert totals == {name: total for name, total in right.items() if total}
+        return
+    seen = {ours(records, row.values) for row in found.records}
+    right = {theirs(records, row) for row in expected}
+    if records == "positions":
+        right = {row for row in right if row[1]}
+    assert seen == right
+    assert seen

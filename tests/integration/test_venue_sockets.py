@@ -225,12 +225,45 @@ def test_a_dropped_connection_is_backfilled_from_the_last_good_moment() -> None:
             assert isinstance(first, Dropped)
             assert isinstance(gap, Dropped)
             # Nothing after the last message that came is taken for seen, and the gap is closed.
-            assert first.until <= gap.since <= seen.at < gap.until
+            assert first.until < gap.since <= seen.at < gap.until
             assert len(server.sockets) == 2
             await server.say(report("ETHUSDT"))
             again = await heard(socket)
             assert isinstance(again, Touched)
             assert again.symbols == frozenset({"ETH/USDT"})
+
+    run(scenario())
+
+
+def test_a_quiet_connection_that_answers_pings_is_a_good_one() -> None:
+    async def scenario() -> None:
+        async with serving(binance_api) as server, listening(server, "binance_spot") as socket:
+            first = await heard(socket)
+            assert isinstance(first, Dropped)
+            await server.sockets[-1].ping()
+            await server.cut()
+            gap = await heard(socket)
+            assert isinstance(gap, Dropped)
+            assert gap.since > first.until
+
+    run(scenario())
+
+
+def test_gaps_that_nobody_has_read_become_one() -> None:
+    async def scenario() -> None:
+        async with serving(binance_api) as server, listening(server, "binance_spot") as socket:
+            first = await heard(socket)
+            assert isinstance(first, Dropped)
+            for connections in (2, 3):
+                await server.cut()
+                while len(server.sockets) < connections or not socket.up:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+                if connections == 2:
+                    assert socket._dropped is not None
+                    began = socket._dropped.since
+            gap = await heard(socket)
+            assert isinstance(gap, Dropped)
+            assert gap.since == began
 
     run(scenario())
 

@@ -14,8 +14,9 @@ from tieout.adapters.venues.settings import Credentials, Retry, VenueSettings
 from tieout.adapters.venues.transport import Reply, Transport
 from tieout.adapters.venues.venue import VenueFeed
 from tieout.core.canonical import plain_record
+from tieout.core.entries import entries_of
 from tieout.core.live import Answer, Ask
-from tieout.core.money import add, multiply
+from tieout.core.money import add
 from tieout.core.schema import RECORD_TYPES
 from tieout.testing.exchange import Account, Exchange, FeePlan
 from tieout.testing.virtual import VirtualClock, run
@@ -122,27 +123,26 @@ def told(found: Answer, *columns: str) -> list[tuple[str | None, ...]]:
     return [tuple(each.get(column) for column in columns) for each in plain]
 
 
-def explained(trades: Answer, movements: Answer, *, spot: bool) -> dict[str, Decimal]:
-    """What the balances have to be, by currency, if these are all events since there was nothing."""
-    sums: dict[str, Decimal] = {}
-
-    def move(currency: Any, amount: Decimal) -> None:
-        sums[currency] = add(sums.get(currency, D(0)), amount)
-
-    for record in trades.records:
-        row: dict[str, Any] = dict(record.values)
-        sign = 1 if row["side"] == "buy" else -1
-        if spot:
-            base, quote = row["symbol"].split("/")
-            move(base, row["quantity"] * sign)
-            move(quote, multiply(row["quantity"], row["price"]) * -sign)
-        move(row["fee_currency"], row["fee"].copy_negate())
-    for record in movements.records:
-        row = dict(record.values)
-        move(row["currency"], row["amount"])
-    return {currency: amount for currency, amount in sums.items() if amount}
+def explained(trades: Answer, movements: Answer) -> dict[tuple[str, str], Decimal]:
+    """What the ledger makes of all events since there was nothing: by name and wallet or leg."""
+    sums: dict[tuple[str, str], Decimal] = {}
+    for records, found in (("trades", trades), ("movements", movements)):
+        for entry in entries_of(records, [each.values for each in found.records]):
+            assert not entry.possible
+            for key, amount in entry.effects.items():
+                sums[key.name, key.part] = add(sums.get((key.name, key.part), D(0)), amount)
+    return {key: amount for key, amount in sums.items() if amount}
 
 
-def totals(balances: Answer) -> dict[str, Decimal]:
-    """The totals of an answer, by currency."""
-    return {str(each.values["currency"]): D(str(each.values["total"])) for each in balances.records}
+def totals(*answers: Answer) -> dict[tuple[str, str], Decimal]:
+    """What snapshots of balances and positions state, by name and wallet or leg."""
+    found: dict[tuple[str, str], Decimal] = {}
+    for each in answers:
+        balances = each.ask.records == "balances"
+        name, part, amount = (
+            ("currency", "wallet", "total") if balances else ("symbol", "leg", "quantity")
+        )
+        for record in each.records:
+            row: dict[str, Any] = dict(record.values)
+            found[row[name], row[part]] = row[amount]
+    return found

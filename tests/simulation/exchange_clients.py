@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 import ccxt.pro
 
-from tieout.testing.exchange import Account, Exchange, FeePlan
+from tieout.testing.exchange import Account, Exchange
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 KEYS = {
@@ -38,8 +38,6 @@ class StoppedClock:
 
 def opened(exchange: Exchange, venue: str, **options: Any) -> Account:
     """The account `main`, with the key of KEYS."""
-    if venue == "kraken":
-        options.setdefault("fees", FeePlan(asset="quote"))
     key, secret = KEYS[venue]
     return exchange.open(venue, key=key, secret=secret, **options)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from simulation.exchange_clients import START, opened, signed_binance
+from simulation.exchange_clients import START, bybit, kraken, opened, signed_binance
 
 from tieout.testing import virtual
 from tieout.testing.exchange import Account, Exchange, Fault, Faults, Latency, Market, Trouble
@@ -65,6 +65,29 @@ def test_what_is_said_instead_of_an_answer(kind: Trouble, status: int, body: str
         assert ("Retry-After" in headers) is (kind in {Trouble.RATE_LIMITED, Trouble.BANNED})
         (injected,) = exchange.faults.injected
         assert (injected.kind, injected.subject) == (kind, ACCOUNT)
+
+    virtual.run(main(), START)
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "status", "body"),
+    [
+        ("/v5/market/time", Trouble.RATE_LIMITED, 200, "10006"),
+        ("/v5/market/time", Trouble.BANNED, 403, "access too frequent"),
+        ("/v5/market/time", Trouble.OUTAGE, 503, "10016"),
+        ("/0/public/Time", Trouble.RATE_LIMITED, 200, "EAPI:Rate limit exceeded"),
+        ("/0/public/Time", Trouble.BANNED, 200, "EGeneral:Temporary lockout"),
+        ("/0/public/Time", Trouble.OUTAGE, 200, "EService:Unavailable"),
+    ],
+)
+def test_each_venue_refuses_in_its_own_words(
+    path: str, kind: Trouble, status: int, body: str
+) -> None:
+    async def main() -> None:
+        exchange = Exchange(VirtualClock(), faults=Faults(1, [Fault(kind)]))
+        got, _, _, said = await exchange.transport()("GET", f"http://x{path}", {})
+        assert got == status
+        assert body in said
 
     virtual.run(main(), START)
 
@@ -182,6 +205,49 @@ def test_edge_04_a_late_fill_is_listed_after_its_lag_and_the_rest_after_the_usua
         return counts
 
     assert virtual.run(main(), START) == [0, 1, 1, 1, 1, 1, 2]
+
+
+@pytest.mark.parametrize("venue", ["bybit", "kraken"])
+def test_fills_are_late_and_missing_at_the_other_venues_too(venue: str) -> None:
+    symbol = "BTC/USD" if venue == "kraken" else BTC
+
+    async def main() -> tuple[list[int], list[Trouble]]:
+        missing = Fault(Trouble.MISSING_FILL, at=[1])
+        exchange = Exchange(VirtualClock(), faults=Faults(5, [missing]), visibility=(2, 2))
+        account = opened(exchange, venue)
+        for _ in range(3):
+            account.trade(symbol, "buy", "1", "90000.00")
+            await asyncio.sleep(1)
+        counts = []
+        for nonce in range(1, 4):
+            if venue == "kraken":
+                asked = kraken(exchange, "/0/private/TradesHistory", nonce=nonce)[2]["result"]
+                counts.append(asked["count"])
+            else:
+                asked = bybit(exchange, "/v5/execution/list", {"category": "spot"})[2]["result"]
+                counts.append(len(asked["list"]))
+            await asyncio.sleep(0.5)
+        return counts, [each.kind for each in exchange.faults.injected]
+
+    # Seconds 3, 3.5 and 4; the second of the three is never listed.
+    assert virtual.run(main(), START) == ([1, 1, 2], [Trouble.MISSING_FILL])
+
+
+def test_a_share_of_the_fills_is_missing_whoever_asks() -> None:
+    async def main() -> None:
+        exchange, account = simulated(Fault(Trouble.MISSING_FILL, rate=0.05, between=[(5, 15)]))
+        for _ in range(1000):
+            account.trade(BTC, "buy", "0.001", "90000.00")
+        await asyncio.sleep(10)
+        for _ in range(1000):
+            account.trade(BTC, "buy", "0.001", "90000.00")
+        missing = exchange.faults.of(Trouble.MISSING_FILL)
+        assert 25 < len(missing) < 80
+        assert {each.at for each in missing} == {exchange.began + 10_000}
+        listed = sum(fill.listed_at is not None for fill in account.executions[BTC].fills)
+        assert listed == 2002 - len(missing)
+
+    virtual.run(main(), START)
 
 
 def test_edge_32_liquidations_come_by_a_plan_and_by_chance() -> None:

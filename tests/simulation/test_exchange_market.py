@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from simulation.exchange_clients import KEYS, START, client, opened, signed_binance
+from simulation.exchange_clients import (
+    KEYS,
+    START,
+    binance,
+    bybit,
+    client,
+    kraken,
+    opened,
+    signed_binance,
+)
 
 from tieout.core.live import Ask
 from tieout.errors import SourceError
+from tieout.ports import Book, Clock
 from tieout.testing import virtual
 from tieout.testing.exchange import (
     Account,
@@ -182,6 +192,24 @@ def test_what_the_book_gets_wrong_is_what_was_planted_to_the_last_digit(seed: in
     virtual.run(main(), START)
 
 
+def test_edge_32_what_a_person_or_the_venue_traded_is_not_in_the_book() -> None:
+    async def main() -> None:
+        exchange, account = world(1)
+        book = SimulatedBook(exchange, [account], deaf=("manual", "liquidation"))
+        account.trade("BTC/USDT:USDT", "buy", "3")
+        account.trade("BTC/USDT:USDT", "buy", "2", client_id="web_x1")
+        account.liquidate("BTC/USDT:USDT")
+        account.place("BTC/USDT", "buy", "1", "80000.00", client_id="web_x2")
+        await asyncio.sleep(3)
+        assert (await drift(book, account)) == planted(book)
+        assert planted(book)[0] == {("BTC/USDT:USDT", "net"): D(3)}
+        assert [each.kind for each in book.truth] == [Drift.UNHEARD, Drift.UNHEARD]
+        orders = await book.fetch(Ask("orders", since=0))
+        assert len(orders.records) == 1
+
+    virtual.run(main(), START)
+
+
 def test_the_book_answers_windows_products_and_symbols() -> None:
     async def main() -> None:
         exchange, account = world(6)
@@ -212,21 +240,79 @@ def test_the_book_answers_windows_products_and_symbols() -> None:
     virtual.run(main(), START)
 
 
-def test_the_movements_of_the_book_have_the_ids_of_the_income_list() -> None:
+Rows = dict[str, D]
+
+
+def income_rows(exchange: Exchange) -> Rows:
+    rows = binance(exchange, "/fapi/v1/income", {"limit": 1000})[2]
+    return {
+        f"{row['incomeType']}:{row['tranId']}:{row['symbol']}": D(row["income"])
+        for row in rows
+        if row["incomeType"] != "COMMISSION"
+    }
+
+
+def log_rows(exchange: Exchange) -> Rows:
+    """Of the transaction log what no fill of a contract says: its PnL, and all else."""
+    found: Rows = {}
+    asked: dict[str, str] = {"limit": "50"}
+    while True:
+        result = bybit(exchange, "/v5/account/transaction-log", asked)[2]["result"]
+        for row in result["list"]:
+            contract = row["category"] == "linear" and row["type"] != "SETTLEMENT"
+            amount = D(row["cashFlow"] if contract else row["change"])
+            if amount:
+                found[row["id"]] = amount
+        if not result["nextPageCursor"]:
+            return found
+        asked["cursor"] = result["nextPageCursor"]
+
+
+def ledger_rows(exchange: Exchange) -> Rows:
+    found: Rows = {}
+    for nonce in range(1, 100):
+        asked = {"ofs": len(found)}
+        page = kraken(exchange, "/0/private/Ledgers", asked, nonce=nonce)[2]["result"]["ledger"]
+        if not page:
+            break
+        found |= {name: (row["type"], D(row["amount"])) for name, row in page.items()}
+    return {name: amount for name, (kind, amount) in found.items() if kind == "margin" and amount}
+
+
+@pytest.mark.parametrize(
+    ("venue", "rows"), [("binance", income_rows), ("bybit", log_rows), ("kraken", ledger_rows)]
+)
+def test_the_movements_of_the_book_have_the_ids_that_the_venue_lists(
+    venue: str, rows: Callable[[Exchange], Rows]
+) -> None:
     async def main() -> None:
-        exchange, account = world(7)
+        exchange = Exchange(VirtualClock(), seed=7, limits=False)
+        account = opened(exchange, venue)
         book = SimulatedBook(exchange, [account], seed=7, product="perp")
-        Market(exchange, [account], seed=7, rate=20, funding=5, transfers=4, until=20).endow()
+        pace = {"rate": 20, "funding": 5, "transfers": 4, "margin": 0.5, "until": 20}
+        Market(exchange, [account], seed=7, **pace).endow()
         await asyncio.sleep(30)
-        url, headers = signed_binance(exchange, "/fapi/v1/income", {"limit": 1000})
-        income = await asyncio.to_thread(exchange.handle, "GET", url, headers)
-        listed = {
-            f"{row['incomeType']}:{row['tranId']}:{row['symbol']}": D(row["income"])
-            for row in json.loads(income[2])
-            if row["incomeType"] != "COMMISSION"
-        }
         told = await book.fetch(Ask("movements"))
+        listed = rows(exchange)
         assert {r.values["movement_id"]: r.values["amount"] for r in told.records} == listed
+        assert len(listed) > 20
+        held = await book.fetch(Ask("positions"))
+        state = {key: each.quantity for key, each in account.state.positions.items()}
+        assert {
+            (r.values["symbol"], r.values["leg"]): r.values["quantity"] for r in held.records
+        } == {key: quantity for key, quantity in state.items() if quantity}
+
+    virtual.run(main(), START)
+
+
+def test_the_book_and_the_clock_are_the_ports() -> None:
+    async def main() -> None:
+        exchange, account = world(1)
+        book: Book = SimulatedBook(exchange, [account])
+        clock: Clock = VirtualClock()
+        assert book.name == "book"
+        assert (await book.fetch(Ask("orders"))).records == ()
+        assert clock.now() == START
 
     virtual.run(main(), START)
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from tieout.adapters.frames import physical
-from tieout.core.canonical import dumps, plain_record
+from tieout.core.canonical import Layout, dumps, layout, plain_record
 from tieout.core.model import Record
 from tieout.core.money import SCALE, rounded
 from tieout.core.scan import Controls, Frame, InputFile, Scan
@@ -55,8 +55,12 @@ def _array(records: Sequence[Record], name: str, type_: ColumnType) -> Any:
     cells = [record.values.get(name) for record in records]
     match type_:
         case ColumnType.DECIMAL:
-            numbers = [_fitted(cell) if isinstance(cell, Decimal) else None for cell in cells]
-            return pa.array(numbers, pa.decimal128(_PRECISION, SCALE))
+            numbers = [cell if isinstance(cell, Decimal) else None for cell in cells]
+            try:
+                return pa.array(numbers, pa.decimal128(_PRECISION, SCALE))
+            except pa.ArrowInvalid:  # one has more digits: as nearly never
+                fitted = [None if number is None else _fitted(number) for number in numbers]
+                return pa.array(fitted, pa.decimal128(_PRECISION, SCALE))
         case ColumnType.TIME:
             return pa.array(cells, pa.int64()).cast(pa.timestamp("ns", tz="UTC"))
         case ColumnType.DATE:
@@ -76,8 +80,13 @@ def _digest(rows: Rows, contract: RecordType) -> Callable[[], tuple[InputFile, .
 
     def inputs() -> tuple[InputFile, ...]:
         hasher, size = hashlib.sha256(), 0
+        orders: dict[tuple[str, ...], Layout] = {}
         for record in rows.records:
-            line = dumps(plain_record(record.values, contract)).encode() + b"\n"
+            names = tuple(record.values)
+            order = orders.get(names)
+            if order is None:
+                order = orders[names] = layout(names, contract)
+            line = dumps(plain_record(record.values, contract, order)).encode() + b"\n"
             hasher.update(line)
             size += len(line)
         return (InputFile(rows.source, hasher.hexdigest(), size, len(rows.records)),)

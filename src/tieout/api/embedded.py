@@ -8,11 +8,14 @@ engine's loop: its coroutines belong there.
 from __future__ import annotations
 
 import asyncio
+import gc
+import sys
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import AsyncExitStack, closing
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -20,9 +23,10 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from tieout.api import Report
 from tieout.core.canonical import nanoseconds
-from tieout.core.model import RunStatus, Severity
 from tieout.core.rows import BreakFilter, RunRow
-from tieout.errors import TieoutError, UsageError
+from tieout.errors import UsageError
+from tieout.service.live.fitness import unfit, unfit_by
+from tieout.service.live.monitor import ELSEWHERE
 
 if TYPE_CHECKING:
     from tieout.ports import Store
@@ -34,6 +38,10 @@ _T = TypeVar("_T")
 
 EVENTS: Final = ("large_fill", "reconnect", "strategy_change")
 """What an engine may tell of; each makes the venue be compared at once."""
+
+
+LOOK_AGAIN: Final = 0.5
+"""Seconds between two looks at whether another process has compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,7 @@ class Reconciler:
         self._supervisor: Supervisor | None = None
         self._store: Store | None = None
         self._started: asyncio.Future[None] | None = None
+        self._opened_at = datetime.now(UTC)
 
     async def __aenter__(self) -> Self:
         """Open everything and begin to compare; what that finds, `ready` waits for.
@@ -100,12 +109,16 @@ class Reconciler:
         Raises:
             ConfigError, UsageError, StoreError: nothing was started.
         """
+        if self._loop is not None:
+            raise UsageError("the Reconciler is open already", hint="make another one")
         engine_loop = asyncio.get_running_loop()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="tieout", daemon=True)
         self._thread.start()
+        self._opened_at = datetime.now(UTC)
         try:
-            await self._call(self._open(engine_loop))
+            with _importing():
+                await self._call(self._open(engine_loop))
         except BaseException:
             await self.aclose()
             raise
@@ -122,14 +135,22 @@ class Reconciler:
     async def ready(self, timeout: float) -> Ready:  # noqa: ASYNC109 - it never raises
         """Whether every monitor has compared, and found nothing that forbids to trade.
 
-        Unknown is not ok, and neither is an open break of severity high or above. Never raises.
+        Unknown is not ok, and neither is an open break of severity high or above. Where another
+        process compares, its next comparison is waited for. Never raises.
+
+        Args:
+            timeout: seconds; after that it is not ok.
         """
         try:
             return await asyncio.wait_for(self._call(self._ready()), timeout)
         except TimeoutError:
-            return Ready(False, (f"not everything was compared within {timeout:g} s",))
-        except (TieoutError, OSError) as error:
-            return Ready(False, (str(error),))
+            late = f"not everything was compared within {timeout:g} s"
+            monitors = () if self._supervisor is None else self._supervisor.monitors
+            return Ready(
+                False, (late, *[why for each in monitors for why in unfit(each, datetime.now(UTC))])
+            )
+        except Exception as error:  # noqa: BLE001 - an engine that asks this must not be stopped
+            return Ready(False, (str(error) or type(error).__name__,))
 
     async def reconcile(
         self,
@@ -147,14 +168,18 @@ class Reconciler:
             since: aware; of trades and movements, from when on.
             records: `positions`, `balances`, `orders`, `trades`, `movements`; None: all.
 
+        Returns:
+            A report of each comparison. A side that gave no answer is a report too, whose run is
+            `failed`. What is paused, or compared by another process, has none.
+
         Raises:
-            UsageError: there is no such venue.
+            UsageError: there is no such venue or record type; or nothing of it was compared.
         """
         names = frozenset(symbols) if symbols is not None else None
         return await self._call(self._reconcile(venue, names, _ns(since), records))
 
     async def reconcile_all(self) -> list[Report]:
-        """Compare everything now."""
+        """Compare everything now. See `reconcile`."""
         return await self._call(self._reconcile(None, None, None, None))
 
     async def history(self, venue: str, limit: int = 20) -> list[RunRow]:
@@ -188,7 +213,10 @@ class Reconciler:
         return await self._call(rows())
 
     async def summary(self) -> dict[str, Any]:
-        """By reconciliation: how the last comparison ended, and what is open."""
+        """By reconciliation: how the last comparison of this process ended, and what is open.
+
+        As `tieout run --format json` writes a run; None: it has not compared yet.
+        """
 
         async def rows() -> dict[str, Any]:
             from tieout.present import run_object
@@ -227,17 +255,22 @@ class Reconciler:
         )
 
     async def aclose(self) -> None:
-        """Finish what is at work, and close everything. More than once is no error."""
+        """Finish what is at work, and close everything. More than once is no error.
+
+        A comparison that still waits for an answer after a few seconds is given up.
+        """
         loop, self._loop = self._loop, None
         if loop is None or self._thread is None:
             return
+        # What is written is written to its end, also where who closes is cancelled.
+        await asyncio.shield(asyncio.ensure_future(self._end(loop, self._thread)))
+
+    async def _end(self, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
         try:
-            await asyncio.wrap_future(
-                asyncio.run_coroutine_threadsafe(self._resources.aclose(), loop)
-            )
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._close(), loop))
         finally:
             loop.call_soon_threadsafe(loop.stop)
-            await asyncio.to_thread(self._thread.join)
+            await asyncio.to_thread(thread.join)
             loop.close()
 
     # On the private loop
@@ -246,6 +279,18 @@ class Reconciler:
         assert self._loop is not None
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
+
+    async def _close(self) -> None:
+        try:
+            await self._resources.aclose()
+        finally:
+            own = asyncio.current_task()
+            left = [each for each in asyncio.all_tasks() if each is not own]
+            for each in left:
+                each.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+            await asyncio.get_running_loop().shutdown_asyncgens()
+            await asyncio.get_running_loop().shutdown_default_executor()
 
     async def _call(self, work: Coroutine[Any, Any, _T]) -> _T:
         if self._loop is None:
@@ -269,17 +314,40 @@ class Reconciler:
         self._supervisor = await self._resources.enter_async_context(
             live.supervised(settings, store, feeds=feeds)
         )
+        if self._supervisor.listens:
+            import_module("ccxt.pro")  # now, and not when trading has begun
         if self._watch and settings.serve.enabled:
             self._started = asyncio.ensure_future(self._supervisor.start())
 
     async def _ready(self) -> Ready:
         supervisor = self._open_supervisor()
+        since = datetime.now(UTC) if self._started is None else self._opened_at
         if self._started is not None:
             await asyncio.shield(self._started)
         else:
             await supervisor.compare()
-        reasons = [reason for each in supervisor.monitors for reason in _unfit(each)]
-        return Ready(not reasons, tuple(reasons))
+        while True:
+            reasons, waiting = [], []
+            for each in supervisor.monitors:
+                if each.trouble != ELSEWHERE:
+                    reasons += unfit(each, datetime.now(UTC))
+                elif (row := await self._compared_elsewhere(each, since)) is not None:
+                    reasons += unfit_by(row)
+                else:
+                    waiting.append(each)
+            if not waiting:
+                return Ready(not reasons, tuple(reasons))
+            await asyncio.sleep(LOOK_AGAIN)
+            await supervisor.compare(waiting)
+
+    async def _compared_elsewhere(self, monitor: Monitor, since: datetime) -> RunRow | None:
+        """What another process has found since then; None: nothing yet."""
+        store = self._open_store()
+        rows = await self._open_supervisor().offload(
+            lambda: list(store.runs(reconciliation=monitor.name, limit=1))
+        )
+        done = [each for each in rows if each.started_at >= since and each.finished_at is not None]
+        return done[0] if done else None
 
     async def _reconcile(
         self,
@@ -289,9 +357,15 @@ class Reconciler:
         records: str | None,
     ) -> list[Report]:
         supervisor = self._open_supervisor()
-        outcomes = await supervisor.compare(
-            self._about(venue, records), symbols=symbols, since=since
-        )
+        chosen = self._about(venue, records)
+        outcomes = await supervisor.compare(chosen, symbols=symbols, since=since)
+        if not outcomes:
+            why = {each.trouble for each in chosen if each.trouble is not None}
+            raise UsageError(
+                f"nothing was compared: {'; '.join(sorted(why)) or 'the Reconciler closes'}",
+                where=", ".join(each.name for each in chosen),
+                hint="`tieout resume` ends a pause",
+            )
         return await supervisor.offload(lambda: [_report(each) for each in outcomes])
 
     def _about(self, venue: str | None, records: str | None) -> list[Monitor]:
@@ -301,7 +375,15 @@ class Reconciler:
         chosen = [each for each in monitors if venue in each.about]
         if not chosen:
             known = sorted({name for each in monitors for name in each.about})
-            raise UsageError(f"no reconciliation is about {venue!r}", hint=f"{', '.join(known)}")
+            raise UsageError(
+                f"no reconciliation is about {venue!r}", hint=f"one of {', '.join(known)}"
+            )
+        of = {each.setup.rules.records for each in chosen}
+        if records is not None and records not in of:
+            raise UsageError(
+                f"no reconciliation compares {records} of {venue!r}",
+                hint=f"one of {', '.join(sorted(of))}",
+            )
         return [each for each in chosen if records in (None, each.setup.rules.records)]
 
     def _open_supervisor(self) -> Supervisor:
@@ -313,28 +395,20 @@ class Reconciler:
         return self._store
 
 
-def _unfit(monitor: Monitor) -> list[str]:
-    """Why one may not trade by what a monitor has found."""
-    if monitor.last is None:
-        return [f"{monitor.name}: it was not compared"]
-    row = monitor.last.row
-    reasons = []
-    if row.status not in (RunStatus.CLEAN, RunStatus.BREAKS):
-        why = "; ".join(row.reasons) or "; ".join(
-            reason
-            for side in (row.internal, row.external)
-            if side is not None
-            for reason in side.reasons
-        )
-        reasons.append(f"{monitor.name}: {row.status}: {why}")
-    bad = sum(
-        number
-        for label, number in row.breaks.by_severity.items()
-        if Severity.of(label) >= Severity.HIGH
-    )
-    if bad:
-        reasons.append(f"{monitor.name}: {bad} open breaks of severity high or above")
-    return reasons
+@contextmanager
+def _importing() -> Iterator[None]:
+    """What speaks to venues is imported once in a process, and nothing of it is ever garbage. To
+    find that out again and again would stop every thread, the engine's too, for 0.1 s and more: so
+    nothing is collected meanwhile, and what is there at the end is not looked at any more."""
+    if "ccxt" in sys.modules or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _report(outcome: RunOutcome) -> Report:

@@ -68,7 +68,7 @@ class RunArguments:
 def run(arguments: RunArguments, options: Options) -> int:
     """Run the reconciliations, show how it went, and return the exit code."""
     settings = load(arguments.config)
-    names = _known(arguments.names, settings)
+    names = known(arguments.names, settings)
     for each in settings.warnings:
         warn(each.message, options)
     url = arguments.store or settings.store.resolve()
@@ -121,7 +121,8 @@ def _check_breaks_file(path: Path) -> None:
         raise UsageError(f"there is no directory {path.absolute().parent}", where="--breaks")
 
 
-def _known(names: Sequence[str], settings: Settings) -> list[str]:
+def known(names: Sequence[str], settings: Settings) -> list[str]:
+    """`names`, each once. Raises UsageError for one that the configuration does not have."""
     for name in names:
         if name not in settings.reconciliations:
             there = list(settings.reconciliations)

@@ -52,9 +52,8 @@ CHECK: Final[Table] = {
 def _build_check(
     pnl: PnlCheck, source: str, on: tuple[str, ...], tolerance: Decimal | None
 ) -> Check:
-    if tolerance is None:
-        tolerance = Decimal("1.0") if pnl is PnlCheck.AS_GIVEN else Decimal(0)
-    return Check(pnl, source, on, tolerance)
+    usual = Decimal("1.0") if pnl is PnlCheck.AS_GIVEN else Decimal(0)
+    return Check(pnl, source, on, usual if tolerance is None else tolerance)
 
 
 def _tolerances(node: Node, findings: Findings) -> dict[str, Tolerance]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
@@ -85,6 +85,7 @@ class Conventions(Struct, frozen=True):
 VENUES: Final[Mapping[str, Conventions]] = {
     "binance": Conventions(fee_assets=frozenset({"BNB"})),
     "bybit": Conventions("unified", "unified"),
+    "dydx": Conventions("futures", "futures"),
 }
 """Those of venues that differ from the default."""
 
@@ -280,10 +281,11 @@ def entry_id(records: str, values: Mapping[str, Value]) -> str:
     A record without an id has one from its content.
     """
     type_ = RECORD_TYPES[records]
-    columns = type_.identities[0]
-    known = {name: values[name] for name in columns if values.get(name) is not None}
-    plain = plain_record(known, type_)
-    if type_.id_column not in known:
+    known = {name: values[name] for name in type_.identities[0] if values.get(name) is not None}
+    plain: dict[str, Any] = known
+    if any(value.__class__ is not str for value in known.values()):
+        plain = plain_record(known, type_)
+    if _ID_COLUMNS[records] not in known:
         content = {name: value for name, value in values.items() if value is not None}
         plain["derived"] = derived_id(plain_record(content, type_), 0)
     return digest("entry", records, dumps(plain))[:ID_LENGTH]
@@ -310,6 +312,7 @@ def _text(values: Mapping[str, Value], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+_ID_COLUMNS: Final = {name: each.id_column for name, each in RECORD_TYPES.items()}
 _SIGNS: Final = ("buy", "sell")
 _USUAL: Final = Conventions()
 _NOTHING: Final[dict[Key, Decimal]] = {}

@@ -139,6 +139,8 @@ TRADES: Final = _type(
         Column("fee", _D, about="> 0 is a cost, a rebate is negative"),
         Column("fee_currency", about="the currency of fee"),
         Column("timestamp", _T, required=True, about="when it was executed"),
+        Column("leg", choices=("net", "long", "short"), compared=False, about="that it changed"),
+        Column("wallet", compared=False, about="that it was paid from"),
         Column("liquidity", choices=("maker", "taker"), compared=False),
         Column(
             "exec_type",
@@ -272,6 +274,7 @@ MOVEMENTS: Final = _type(
             ),
         ),
         Column("currency"),
+        Column("wallet", compared=False, about="whose balance it changed"),
         _symbol(required=False),
         Column("amount", _D, required=True, about="signed, in currency"),
         Column("reference"),

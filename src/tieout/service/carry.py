@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TypeAlias
 
+from tieout.core.bench import Bench
 from tieout.core.canonical import break_id
-from tieout.core.decide import Bench
 from tieout.core.held import Held, held_of, opened
 from tieout.core.lifecycle import OpenItem
 from tieout.core.model import Break, Side

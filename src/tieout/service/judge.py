@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from msgspec.structs import replace
 
+from tieout.core.bench import Bearing, Bench
 from tieout.core.canonical import break_id, nanoseconds
 from tieout.core.checks import is_unchecked
-from tieout.core.decide import Bearing, Bench, decide
+from tieout.core.decide import decide
 from tieout.core.found import found_of
 from tieout.core.held import Held
 from tieout.core.lifecycle import Evidence, OpenItem
@@ -32,13 +32,13 @@ from tieout.core.model import (
     Unknown,
     WithinTolerance,
 )
-from tieout.core.money import add, distance
 from tieout.core.rows import DriftStatistic, Prior, RunCounts, RunIntent
 from tieout.core.rules import PolicyRule
 from tieout.core.scan import Coverage, InputFile
 from tieout.ports import Matching, MatchTask, SideFacts, Spool
 from tieout.service.carry import Key, held_by, held_item
 from tieout.service.coverage import coverage_gap, coverage_of, within_symbols
+from tieout.service.drift import Drift
 from tieout.service.evidence import evidence_of
 from tieout.service.setup import Reference, Setup, Standing
 
@@ -133,7 +133,7 @@ def judge(
         agreed=matching.agreed,
         within=matching.agreed_within,
     )
-    drift = _Drift()
+    drift = Drift()
     live = setup.live
     for candidate in matching.candidates:
         if live is not None and _was_judged(candidate, live, worked_out):
@@ -269,7 +269,7 @@ def _count(
     candidate: Candidate,
     sums: _Sums,
     spool: Spool,
-    drift: _Drift,
+    drift: Drift,
     intent: RunIntent,
     bench: Bench,
 ) -> None:
@@ -388,42 +388,3 @@ def _inputs(coverage: Mapping[Side, Coverage], task: MatchTask) -> tuple[InputFi
     """Everything that was read. Raises SourceError where a check's file changed meanwhile."""
     of_checks = [each for check in task.checks for each in check.scan.inputs()]
     return (*coverage[Side.INTERNAL].inputs, *coverage[Side.EXTERNAL].inputs, *of_checks)
-
-
-class _Drift:
-    """The largest and summed differences inside tolerance, by pass, column and symbol."""
-
-    def __init__(self) -> None:
-        self._sums: dict[tuple[int, str, str | None], tuple[int, Decimal, Decimal]] = {}
-
-    def add(self, pair: Pair, outcome: WithinTolerance) -> None:
-        """Count a pair that was decided here."""
-        internal, external = pair.internal.values, pair.external.values
-        symbol = internal.get("symbol") or external.get("symbol")
-        for column, _ in outcome.used:
-            gap = _gap(internal.get(column), external.get(column))
-            if gap is not None:
-                key = (pair.step, column, symbol if isinstance(symbol, str) else None)
-                self._count(key, 1, gap, gap)
-
-    def with_those_of(self, counted: Iterable[DriftStatistic]) -> list[DriftStatistic]:
-        """Together with the pairs that an engine counted."""
-        for each in counted:
-            key = (each.step, each.column, each.symbol)
-            self._count(key, each.pairs, each.largest, each.total)
-        ordered = sorted(self._sums.items(), key=lambda item: (*item[0][:2], item[0][2] or ""))
-        return [DriftStatistic(*key, *sums) for key, sums in ordered]
-
-    def _count(
-        self, key: tuple[int, str, str | None], pairs: int, largest: Decimal, total: Decimal
-    ) -> None:
-        known = self._sums.get(key, (0, Decimal(0), Decimal(0)))
-        self._sums[key] = (known[0] + pairs, max(known[1], largest), add(known[2], total))
-
-
-def _gap(left: object, right: object) -> Decimal | None:
-    if isinstance(left, int) and isinstance(right, int):
-        return Decimal(abs(left - right))
-    if isinstance(left, Decimal) and isinstance(right, Decimal):
-        return distance(left, right)
-    return None

@@ -107,27 +107,28 @@ def run(
         A source that fails is no exception: its run is `failed`.
     """
     chosen = list(names or settings.reconciliations)
+    request = Request(as_of, business_date, restate, dry_run)
     live = [name for name in chosen if settings.reconciliations[name].live is not None]
+    files = [name for name in chosen if name not in live]
+    outcomes = []
     if live:
-        names = [name for name in chosen if name not in live]
-        verdicts = _live(settings, live, store, as_of, business_date, dry_run, progress)
-        if not names:
-            return verdicts
-        rest = run(
-            settings,
-            names,
-            store=store,
-            as_of=as_of,
-            business_date=business_date,
-            restate=restate,
-            dry_run=dry_run,
-            progress=progress,
-            frames=frames,
-            digests=digests,
-        )
-        done = {each.row.reconciliation: each for each in (*verdicts, *rest)}
-        return [done[name] for name in chosen]
-    digests = digests or hash_ahead(settings, names, business_date)
+        outcomes += _live(settings, live, store, request, progress)
+    if files:
+        outcomes += _files(settings, files, store, request, progress, frames or {}, digests)
+    done = {each.row.reconciliation: each for each in outcomes}
+    return [done[name] for name in chosen]
+
+
+def _files(
+    settings: Settings,
+    names: Sequence[str],
+    store: Store,
+    request: Request,
+    progress: Progress,
+    frames: Mapping[str, object],
+    digests: Digests | None,
+) -> list[RunOutcome]:
+    digests = digests or hash_ahead(settings, names, request.business_date)
     from tieout.adapters.clock import SystemClock
     from tieout.adapters.engines.duckdb import DuckDBEngine
     from tieout.adapters.spool import SortedSpool
@@ -136,14 +137,13 @@ def run(
 
     engine, clock = DuckDBEngine(), SystemClock()
     bench = Bench(engine, store, clock, SortedSpool, progress)
-    day = business_date or (as_of or clock.now()).date()
-    request = Request(as_of, business_date, restate, dry_run)
+    day = request.business_date or (request.as_of or clock.now()).date()
     with ExitStack() as every:
         every.callback(digests.close)
         wired = []
-        for name in names or settings.reconciliations:
+        for name in names:
             resources = every.enter_context(ExitStack())
-            sources = _Sources(settings, engine, frames or {}, digests, resources)
+            sources = _Sources(settings, engine, frames, digests, resources)
             setup = sources.wire(settings.reconciliations[name], day)
             check(setup, request, bench)
             wired.append((setup, resources))
@@ -155,16 +155,10 @@ def run(
 
 
 def _live(
-    settings: Settings,
-    names: Sequence[str],
-    store: Store,
-    as_of: datetime | None,
-    business_date: date | None,
-    dry_run: bool,
-    progress: Progress,
+    settings: Settings, names: Sequence[str], store: Store, request: Request, progress: Progress
 ) -> list[RunOutcome]:
     """One verdict of each live reconciliation. Raises UsageError: of another time than now."""
-    if as_of is not None or business_date is not None:
+    if request.as_of is not None or request.business_date is not None:
         raise UsageError(
             f"{names[0]!r} asks venues how things are now; it has no other --as-of or"
             " --business-date",
@@ -174,7 +168,9 @@ def _live(
 
     from tieout.wiring.live import verdicts
 
-    return asyncio.run(verdicts(settings, names, store=store, dry_run=dry_run, progress=progress))
+    return asyncio.run(
+        verdicts(settings, names, store=store, dry_run=request.dry_run, progress=progress)
+    )
 
 
 @dataclass(frozen=True, slots=True)

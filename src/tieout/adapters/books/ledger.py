@@ -113,8 +113,11 @@ class LedgerBook:
         return await self._apart(whole)
 
     async def version(self) -> str:
-        """The number of the newest entry."""
-        return str(await self._apart(self._read))
+        """The number of the newest entry; and how many are dated later than now, if any are."""
+        last, now = await self._apart(self._read), nanoseconds(self._clock.now())
+        with self._lock:
+            later = sum(entry.at > now for entry in self._later)
+        return f"{last}-{later}" if later else str(last)
 
     async def symbols(self) -> frozenset[str]:
         """Every symbol that an entry names."""

@@ -147,8 +147,13 @@ class BinanceSpot(Binance):
 
         found.read(account, parse)
         found.symbols = frozenset(self._currency(str(raw.get("asset"))) for raw in account)
+        # Earn products are among them where there are any; nobody says that these are all.
+        found.wallets = frozenset(
+            {"spot", *(str(each.values["wallet"]) for each in found.rows.records)}
+        )
         if "funding" in self._settings.options.get("wallets", ()):
             await self._funding_wallet(found)
+            found.wallets |= {"funding"}
 
     async def _funding_wallet(self, found: Gathered) -> None:
         at = found.at
@@ -211,6 +216,7 @@ class BinanceSpot(Binance):
                 "fee": number_or_none(raw, "commission"),
                 "fee_currency": self._code(raw, "commissionAsset"),
                 "timestamp": millis(raw, "time"),
+                "wallet": "spot",
                 "liquidity": "maker" if raw.get("isMaker") is True else "taker",
                 "exec_type": "trade",
                 "sequence": number(raw, "id"),

@@ -69,8 +69,6 @@ _INCOME: Final[Mapping[str, str | None]] = {
 }
 """Kinds of income to types of movements. Any other is quarantined: its amount would be lost."""
 
-_FORCED: Final = {"LIQUIDATION": "liquidation", "ADL": "adl"}
-
 _ALGO: Final = {
     "NEW": "open",
     "WORKING": "open",
@@ -135,8 +133,8 @@ class BinancePerp(Binance):
             }
 
         found.read(raws, parse)
-        if raws:
-            found.symbols = frozenset(self._currency(str(raw.get("asset"))) for raw in raws)
+        found.symbols = frozenset(self._currency(str(raw.get("asset"))) for raw in raws)
+        found.wallets = frozenset({"futures"})
 
     # Orders
 
@@ -163,18 +161,18 @@ class BinancePerp(Binance):
         markets = await self.markets()
         window = in_millis(found.window)
         if ask.symbols is None:
-            active = await self._active(window)
+            active, forced = await together(self._active(window), self._forced(window))
             ask = Ask(ask.records, ask.since, ask.until, active | self.symbols)
+        else:
+            forced = await self._forced(window)
         known = self._markets_of(ask, markets, found)
-        if not known:
-            return
-        forced = await self._forced(window)
         await self._each(known, lambda market: self._trades_of(market, window, forced, found))
 
     async def _active(self, window: tuple[int, int]) -> frozenset[str]:
         """Symbols with income in the window, or with a position."""
-        income = await self._income(window)
-        held = await self._call("fapiPrivateV3GetPositionRisk", shape=rows())
+        income, held = await together(
+            self._income(window), self._call("fapiPrivateV3GetPositionRisk", shape=rows())
+        )
         markets = await self.markets()
         ids = {str(raw.get("symbol")) for raw in [*income, *held]}
         return frozenset(markets.by_id[each].symbol for each in ids if each in markets.by_id)
@@ -182,18 +180,19 @@ class BinancePerp(Binance):
     async def _forced(self, window: tuple[int, int]) -> dict[str, str]:
         """Order ids of liquidations and auto-deleveraging to what they were."""
         since, until = window
-        found: dict[str, str] = {}
-        for kind, meaning in _FORCED.items():
 
-            async def fetch(start: int, end: int, kind: str = kind) -> list[Any]:
-                asked = {"autoCloseType": kind, "startTime": start, "endTime": end, "limit": 100}
-                return await self._call("fapiPrivateGetForceOrders", asked, rows())  # type: ignore[no-any-return]
+        async def fetch(start: int, end: int) -> list[Any]:
+            asked = {"startTime": start, "endTime": end, "limit": 100}
+            return await self._call("fapiPrivateGetForceOrders", asked, rows())  # type: ignore[no-any-return]
 
-            pages = await by_window(
-                fetch, order_key, since=since, until=until, span=SPAN, limit=100
-            )
-            found |= {str(raw.get("orderId")): meaning for raw in pages.rows}
-        return found
+        pages = await by_window(fetch, order_key, since=since, until=until, span=SPAN, limit=100)
+        # Both kinds come together; their client ids are `autoclose-...` and `adl_autoclose`.
+        return {
+            str(raw.get("orderId")): "adl"
+            if str(raw.get("clientOrderId")).startswith("adl")
+            else "liquidation"
+            for raw in pages.rows
+        }
 
     async def _trades_of(
         self,
@@ -219,6 +218,8 @@ class BinancePerp(Binance):
                 "fee": number_or_none(raw, "commission"),
                 "fee_currency": fee_currency and self._currency(fee_currency),
                 "timestamp": millis(raw, "time"),
+                "leg": choice(raw, "positionSide", _LEGS) if raw.get("positionSide") else "net",
+                "wallet": "futures",
                 "liquidity": "maker" if raw.get("maker") is True else "taker",
                 "exec_type": forced.get(order or "", "trade"),
                 "sequence": number(raw, "id"),
@@ -246,6 +247,7 @@ class BinancePerp(Binance):
                 "movement_id": ":".join((kind, text(raw, "tranId"), native or "")),
                 "type": meaning,
                 "currency": self._currency(text(raw, "asset")),
+                "wallet": "futures",
                 "symbol": None if native is None else markets.of(native).symbol,
                 "amount": number(raw, "income"),
                 "reference": reference,

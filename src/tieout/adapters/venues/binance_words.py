@@ -51,6 +51,7 @@ BINANCE: Final = Wire(
     code_of=code_of,
     codes=CODES,
     statuses={403: Action.WAIT},  # the web application firewall
+    burst=5.0,  # 500 of the 6000 that spot allows a minute
     clock=("publicGetTime", lambda data: int(data["serverTime"])),
     options={
         "warnOnFetchOpenOrdersWithoutSymbol": False,
@@ -126,7 +127,7 @@ def numbered(data: Any) -> list[dict[str, Any]]:
     """Rows that can be paged by: each has an id and a time."""
     found: list[dict[str, Any]] = rows()(data)
     for raw in found:
-        if not isinstance(raw.get("id"), int) or not isinstance(raw.get("time"), int):
+        if not all(str(raw.get(name)).isdecimal() for name in ("id", "time")):
             raise Misshapen("a trade has no id, or no time")
     return found
 
@@ -143,10 +144,12 @@ def total_rows(data: Any) -> list[dict[str, Any]]:
 def movement(
     id_: str, kind: str, currency: str | None, amount: Any, when: int, reference: str | None
 ) -> Values:
+    """The values of a movement of the spot wallet."""
     return {
         "movement_id": id_,
         "type": kind,
         "currency": currency,
+        "wallet": "spot",
         "amount": amount,
         "reference": reference,
         "timestamp": when,

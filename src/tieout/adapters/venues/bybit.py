@@ -7,7 +7,7 @@ Executions are asked for without a type: liquidations, deleveraging and deliveri
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -15,7 +15,6 @@ from tieout.adapters.venues.bybit_words import (
     BYBIT,
     EXECUTIONS,
     FILLS,
-    LEGS,
     LOG,
     SIDES,
     SPAN,
@@ -26,7 +25,6 @@ from tieout.adapters.venues.bybit_words import (
     order_key,
     order_parser,
     page,
-    position_key,
     result_rows,
 )
 from tieout.adapters.venues.cells import (
@@ -36,7 +34,6 @@ from tieout.adapters.venues.cells import (
     balance,
     choice,
     millis,
-    nonzero,
     number,
     number_or_none,
     text,
@@ -139,8 +136,10 @@ class Bybit(VenueFeed):
             return balance(currency, "unified", total, None, used, found.at)
 
         found.read(account, parse)
+        found.wallets = frozenset({"unified"})
         if "funding" in self._settings.options.get("wallets", ()):
             await self._funding_wallet(found)
+            found.wallets |= {"funding"}
         found.notes.append("the venue lists currencies with a balance only")
 
     async def _funding_wallet(self, found: Gathered) -> None:
@@ -190,8 +189,18 @@ class Bybit(VenueFeed):
                 for scope in self._categories()
             )
         )
+        await self._learn_modes(
+            markets, {str(row.get("symbol")) for page in parts for row in page.rows}
+        )
         for pages in parts:
             found.read(pages, self._trade_parser(markets))
+
+    async def _learn_modes(self, markets: Markets, natives: set[str]) -> None:
+        """Find out which contracts have a leg for each side, of those that were traded."""
+
+    def _leg(self, raw: Raw, market: Market) -> str | None:  # noqa: ARG002
+        """The leg of the position that a fill changed; None on spot."""
+        return None
 
     def _trade_parser(self, markets: Markets) -> Callable[[Raw], Values | None]:
         def parse(raw: Raw) -> Values | None:
@@ -202,7 +211,7 @@ class Bybit(VenueFeed):
             if meaning is None:
                 return None
             market = markets.of(text(raw, "symbol"))
-            fee_code = text_or_none(raw, "feeCurrency")
+            fee_code = text_or_none(raw, "feeCurrency") or text_or_none(raw, "feeCoin")
             return {
                 "symbol": market.symbol,
                 "trade_id": text(raw, "execId"),
@@ -216,6 +225,8 @@ class Bybit(VenueFeed):
                 # Of a contract it is charged in what the contract settles in.
                 "fee_currency": self._currency(fee_code) if fee_code else market.settle,
                 "timestamp": millis(raw, "execTime"),
+                "leg": self._leg(raw, market),
+                "wallet": "unified",
                 "liquidity": "maker" if raw.get("isMaker") is True else "taker",
                 "exec_type": meaning,
                 "sequence": number_or_none(raw, "seq"),
@@ -262,6 +273,7 @@ class Bybit(VenueFeed):
                 "movement_id": ":".join(map(str, log_key(raw))),
                 "type": meaning,
                 "currency": self._currency(text(raw, "currency")),
+                "wallet": "unified",
                 "symbol": None if market is None else market.symbol,
                 "amount": amount,
                 "reference": text_or_none(raw, "tradeId") or text_or_none(raw, "orderId"),
@@ -333,46 +345,3 @@ class BybitSpot(Bybit):
     OFFERS: ClassVar[frozenset[str]] = frozenset(
         {"balances", "orders", "trades", "movements", "prices", "instruments"}
     )
-
-
-class BybitPerp(Bybit):
-    """Contracts of a unified account: linear in USDT and USDC, and inverse.
-
-    Quantities of inverse contracts are contracts, worth one unit of the quote currency each.
-    """
-
-    market_kind = "bybit-perp"
-    categories = ("linear", "inverse")
-    OFFERS: ClassVar[frozenset[str]] = frozenset(
-        {"positions", "balances", "orders", "trades", "movements", "prices", "instruments"}
-    )
-
-    def _scopes(self) -> list[dict[str, str]]:
-        # Without a symbol, linear contracts are listed by what they settle in.
-        coins: Iterable[str] = self._settings.options.get("settle", ("USDT", "USDC"))
-        linear = [{"category": "linear", "settleCoin": coin} for coin in coins]
-        return [*linear, {"category": "inverse"}]
-
-    async def _positions(self, _: Ask, found: Gathered) -> None:
-        markets = await self.markets()
-
-        def parse(raw: Raw) -> Values | None:
-            size = number(raw, "size")
-            if not size:
-                return None
-            side = choice(raw, "side", SIDES)
-            return {
-                "symbol": markets.of(text(raw, "symbol")).symbol,
-                "leg": choice(raw, "positionIdx", LEGS),
-                "quantity": size if side == "buy" else size.copy_negate(),
-                "average_price": nonzero(number_or_none(raw, "avgPrice")),
-                "margin": number_or_none(raw, "positionIM"),
-                "as_of": found.at,
-            }
-
-        asks: list[Awaitable[Pages]] = [
-            self._pages("privateGetV5PositionList", {**scope, "limit": 200}, position_key)
-            for scope in self._scopes()
-        ]
-        for pages in await together(*asks):
-            found.read(pages, parse)

@@ -67,6 +67,12 @@ SIDES: Final = {"Buy": "buy", "Sell": "sell"}
 
 LEGS: Final = {"0": "net", "1": "long", "2": "short"}
 
+HEDGED: Final = frozenset({"1", "2"})
+"""`positionIdx` of a position that is one of two."""
+
+MODES: Final = "bybit-modes"
+"""Where a client remembers which symbols have two legs."""
+
 STATUSES: Final = {
     "Created": "pending",
     "New": "open",

@@ -6,8 +6,10 @@ A parser takes a raw row and returns canonical values; what it cannot read it sa
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -15,7 +17,7 @@ from tieout.core.canonical import dumps, plain_record
 from tieout.core.model import Quarantined, Record, Value
 from tieout.core.money import exact, fits, multiply
 from tieout.core.read import RAW_LIMIT
-from tieout.core.schema import ColumnType, RecordType
+from tieout.core.schema import Column, ColumnType, RecordType
 
 Raw: TypeAlias = Mapping[str, Any]
 Values: TypeAlias = Mapping[str, Value]
@@ -32,6 +34,9 @@ _EARLIEST: Final = 1_000_000_000_000
 
 UNREADABLE: Final = "\0"
 """Stands for a text that cannot be read, while a quarantined row is searched for its key."""
+
+_PLAIN: Final = re.compile(r"(?=.{1,19}\Z)-?[0-9]+(?:\.[0-9]+)?", re.ASCII).fullmatch
+"""A number of so few characters fits whatever it is."""
 
 _lenient: ContextVar[bool] = ContextVar("lenient", default=False)
 _MALFORMED: Final = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
@@ -93,6 +98,8 @@ def number_or_none(raw: Raw, name: str) -> Decimal | None:
     value = raw.get(name)
     if value is None or value == "":
         return None
+    if type(value) is str and _PLAIN(value):
+        return Decimal(value)
     try:
         found = exact(value)
     except (TypeError, ValueError) as why:
@@ -173,6 +180,47 @@ def balance(
     return {"currency": currency, "wallet": wallet, **amounts, "as_of": at}
 
 
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """The columns of a parser's records, and what has to be so in each of them.
+
+    Attributes:
+        named: the identity column that must have a value.
+    """
+
+    columns: tuple[tuple[str, Column, type], ...]
+    identity: tuple[str, ...]
+    named: str | None
+
+    @classmethod
+    def of(cls, type_: RecordType, names: tuple[str, ...], place: str) -> _Form:
+        """Raises TypeError where a required column is not there: a bug of the parser."""
+        lacking = {name for name, each in type_.columns.items() if each.required} - set(names)
+        if lacking:
+            raise TypeError(f"{place}: no {', '.join(sorted(lacking))}")
+        columns = tuple(
+            (name, type_.columns[name], _TYPES.get(type_.columns[name].type, object))
+            for name in names
+        )
+        identity = type_.identity(frozenset(names))
+        return cls(columns, identity, type_.id_of(identity))
+
+    def check(self, values: Values, place: str) -> None:
+        """Raises BadCell for a value that the contract does not allow, TypeError for a bug."""
+        for name, column, expected in self.columns:
+            value = values[name]
+            if value is None:
+                if column.required:
+                    raise BadCell(name, f"{name} is absent")
+                continue
+            if not isinstance(value, expected):
+                raise TypeError(f"{place}: {name} is a {type(value).__name__}")
+            if expected is Decimal and not _PLAIN(str(value)) and not fits(value):  # type: ignore[arg-type]
+                raise BadCell(name, f"{name}: {value} has more than 18 decimals, or is too large")
+            if column.choices and value not in column.choices:
+                raise BadCell(name, f"{name}: {value!r} is none of {', '.join(column.choices)}")
+
+
 class Rows:
     """Collects the records of one answer.
 
@@ -188,6 +236,7 @@ class Rows:
         self._place = place
         self._type = records
         self._constants = {key: constants[key] for key in constants if key in records.columns}
+        self._forms: dict[tuple[str, ...], _Form] = {}
         self._seen: dict[tuple[Value, ...], int] = {}
         self._contested: set[tuple[Value, ...]] = set()
         self._rows = 0
@@ -220,12 +269,13 @@ class Rows:
 
     def _add(self, values: Values) -> None:
         whole = {**self._constants, **values}
-        self._check(whole)
-        present = frozenset(whole)
-        identity = {name: whole[name] for name in self._type.identity(present)}
-        named = self._type.id_of(tuple(identity))
-        if named is not None and identity[named] is None:
-            raise BadCell(named, f"{named} is absent")
+        form = self._forms.get(tuple(whole))
+        if form is None:
+            form = self._forms[tuple(whole)] = _Form.of(self._type, tuple(whole), self._place)
+        form.check(whole, self._place)
+        identity = {name: whole[name] for name in form.identity}
+        if form.named is not None and identity[form.named] is None:
+            raise BadCell(form.named, f"{form.named} is absent")
         record = Record(whole, identity, self._rows)
         key = tuple(identity.values())
         first = self._seen.get(key)
@@ -271,28 +321,11 @@ class Rows:
             return
         before, after = old.get("updated_at"), new.get("updated_at")
         if isinstance(before, int) and isinstance(after, int):
-            if after >= before:
+            # At one instant, what is filled never goes down.
+            if (after, new.get("filled") or ZERO) >= (before, old.get("filled") or ZERO):
                 self.records[index] = record
             return
         raise BadCell("identity", "it is there twice, and differs")
-
-    def _check(self, values: Values) -> None:
-        for name, value in values.items():
-            column = self._type.columns[name]
-            if value is None:
-                if column.required:
-                    raise BadCell(name, f"{name} is absent")
-                continue
-            expected = _TYPES.get(column.type)
-            if expected is not None and not isinstance(value, expected):
-                raise TypeError(f"{self._place}: {name} is a {type(value).__name__}")
-            if isinstance(value, Decimal) and not fits(value):
-                raise BadCell(name, f"{name}: {value} has more than 18 decimals, or is too large")
-            if column.choices and value not in column.choices:
-                raise BadCell(name, f"{name}: {value!r} is none of {', '.join(column.choices)}")
-        for name, column in self._type.columns.items():
-            if column.required and name not in values:
-                raise TypeError(f"{self._place}: no {name}")
 
     def _refuse(self, raw: Raw, reason: str, field: str | None, values: Values) -> None:
         shown = json.dumps(raw, ensure_ascii=False, default=str)[:RAW_LIMIT]

@@ -88,6 +88,7 @@ class Wire:
         resolution: milliseconds that the venue's time is exact to.
         ccxt: errors without a known code are left to ccxt's own tables.
         options: of ccxt's class.
+        burst: seconds of its pace of questions that may be asked at once.
     """
 
     exchange: str
@@ -103,6 +104,7 @@ class Wire:
     resolution: int = 1
     ccxt: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
+    burst: float = 1.0
 
     def action_of(self, code: str) -> Action | None:
         """What to do about a code; None where it is not known."""

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Any, Final
 
@@ -25,9 +24,9 @@ from tieout.adapters.venues.classify import (
     by_class,
     judge,
 )
-from tieout.adapters.venues.driver import exchange_of
-from tieout.adapters.venues.faults import as_error
-from tieout.adapters.venues.offset import Offset, offset_of
+from tieout.adapters.venues.driver import exchange_of, falls
+from tieout.adapters.venues.faults import as_error, fault_of
+from tieout.adapters.venues.offset import Offset, nanoseconds, offset_of, time_shape
 from tieout.adapters.venues.patience import Patience
 from tieout.adapters.venues.settings import VenueSettings, insecure
 from tieout.adapters.venues.shapes import Shape
@@ -38,9 +37,11 @@ from tieout.ports import Clock
 MILLI: Final = 1_000_000
 """Nanoseconds in a millisecond."""
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_FRESH: Final = 600.0
+_FRESH: Final = 120.0
 """Seconds for which a measured clock is believed."""
+
+_STEP: Final = 250 * MILLI
+"""Nanoseconds by which our clock was set, if it differs so much from the loop's."""
 
 
 @dataclass(slots=True)
@@ -85,6 +86,7 @@ class Client:
         )
         self._transport: Transport = transport or self._http  # type: ignore[assignment]
         self.exchange = exchange_of(settings, wire, self._reply, self._milliseconds)
+        self._falls = falls()
         self._breaker = Breaker(settings.retry.failures, settings.retry.cooldown)
         self._not_before = 0.0
         self._refused: dict[str | None, VenueRefused] = {}  # by question; None: the key itself
@@ -92,6 +94,7 @@ class Client:
         self._measuring = asyncio.Lock()
         self._offset = Offset(0, 0)
         self._measured_at = -inf
+        self._was_ahead = 0
 
     # Time
 
@@ -101,11 +104,13 @@ class Client:
 
     def earliest(self, ours: int | None = None) -> int:
         """The venue's time is not before this, now or when our clock said `ours`."""
-        return (self._nanoseconds() if ours is None else ours) + self._offset.low
+        known = self._offset.aged(self._age())
+        return (self._nanoseconds() if ours is None else ours) + known.low
 
     def latest(self, ours: int | None = None) -> int:
         """The venue's time is not behind this."""
-        return (self._nanoseconds() if ours is None else ours) + self._offset.high
+        known = self._offset.aged(self._age())
+        return (self._nanoseconds() if ours is None else ours) + known.high
 
     async def skew(self, *, name: str | None = None, fresh: bool = True) -> int:
         """The venue's clock minus ours, in nanoseconds, halfway between request and reply.
@@ -114,17 +119,23 @@ class Client:
             fresh: measure now; else what was measured in the last minutes will do.
         """
         async with self._measuring:
-            age = self._loop_time() - self._measured_at
-            if self.wire.clock is None or (age < _FRESH and not fresh):
+            age = self._age()
+            known = age < _FRESH and abs(self._ahead() - self._was_ahead) < _STEP
+            if self.wire.clock is None or (known and not fresh):
                 return self._offset.middle
             endpoint, read = self.wire.clock
             theirs, before, after = await self._run(
-                endpoint, lambda: self._timed(endpoint), _time(read), name, signed=False, inner=True
+                endpoint,
+                lambda: self._timed(endpoint),
+                time_shape(read),
+                name,
+                signed=False,
+                inner=True,
             )
             seen = offset_of(theirs * MILLI, self.wire.resolution * MILLI, before, after)
             # Where the venue's time is coarse, several measurements know more than the last one.
             self._offset = self._offset.narrowed(seen, age) if self.wire.resolution > 1 else seen
-            self._measured_at = self._loop_time()
+            self._measured_at, self._was_ahead = self._loop_time(), self._ahead()
             if self.wire.resolution == 1:
                 self.exchange.options["timeDifference"] = -(self._offset.middle // MILLI)
             return self._offset.middle
@@ -143,6 +154,7 @@ class Client:
         shape: Shape | None = None,
         signed: bool = True,
         name: str | None = None,
+        label: str | None = None,
     ) -> Any:
         """Ask one of ccxt's implicit endpoints: `privateGetV5PositionList`.
 
@@ -150,13 +162,14 @@ class Client:
             shape: what is wanted of the body; raises Misshapen where it is not there.
             signed: it needs the credentials.
             name: the source that asks, for errors; the client's first one by default.
+            label: what is asked, for errors, where one endpoint answers everything.
 
         Raises:
             VenueError: there is no answer that can be used, after all that could be tried.
         """
         sent = dict(params or {})
         return await self._run(
-            endpoint,
+            label or endpoint,
             lambda: getattr(self.exchange, endpoint)(sent.copy()),
             shape,
             name,
@@ -296,8 +309,8 @@ class Client:
             fault = failure.fault
         except Misshapen as why:
             fault = Fault(Action.MALFORMED, str(why))
-        except Exception as error:  # noqa: BLE001  (ccxt falls over what it does not expect)
-            fault = _fault_of(error, sent=attempt.sent_at > 0)
+        except self._falls as error:
+            fault = fault_of(error, sent=attempt.sent_at > 0)
         finally:
             _attempt.reset(token)
         return None, attempt.faults[0] if attempt.faults else fault
@@ -350,7 +363,7 @@ class Client:
             self.exchange.handle_errors(
                 status, reason, url, method, dict(headers), body, data, {}, None
             )
-        except Exception as error:  # noqa: BLE001  (whatever it raises, the answer is none)
+        except self._falls as error:
             action = by_class(error)
             if fault is not None and action is Action.REJECT:
                 return fault
@@ -367,41 +380,14 @@ class Client:
     def _milliseconds(self) -> int:
         return self._nanoseconds() // MILLI
 
+    def _age(self) -> float:
+        """Seconds since the venue's clock was measured; endless, if it never was."""
+        return self._loop_time() - self._measured_at
+
+    def _ahead(self) -> int:
+        """Our clock minus the loop's, which nobody sets."""
+        return self._nanoseconds() - int(self._loop_time() * 1e9)
+
     @staticmethod
     def _loop_time() -> float:
         return asyncio.get_running_loop().time()
-
-
-def nanoseconds(clock: Clock) -> int:
-    """The clock's time in UTC nanoseconds, exactly."""
-    return (clock.now() - _EPOCH) // timedelta(microseconds=1) * 1000
-
-
-def _time(read: Callable[[Any], int]) -> Shape:
-    """The shape of a time endpoint's answer: their milliseconds, when asked, when answered."""
-
-    def shape(timed: Any) -> tuple[int, int, int]:
-        data, before, after = timed
-        try:
-            return read(data), before, after
-        except (KeyError, TypeError, ValueError):
-            raise Misshapen("it names no time") from None
-
-    return shape
-
-
-def _fault_of(error: BaseException, *, sent: bool) -> Fault:
-    """What an error of ccxt's own, without a reply, means. Its text may hold a signed URL."""
-    name = type(error).__name__
-    if type(error).__module__.startswith("ccxt"):
-        action = by_class(error)
-        what = {
-            Action.STOP: "credentials are missing, or not of the form that the venue wants",
-            Action.UNSUPPORTED: "ccxt has no such question for this venue",
-        }.get(action, f"ccxt gave up: {name}")
-        return Fault(action, what)
-    if name in ("Error", "InvalidByte") or isinstance(error, UnicodeError):
-        return Fault(Action.STOP, "the secret is not of the form that the venue wants (base64)")
-    if isinstance(error, ValueError) and not sent:
-        return Fault(Action.STOP, "the secret is not of the form that the venue wants")
-    return Fault(Action.MALFORMED, f"the answer is not of the form that ccxt reads ({name})")

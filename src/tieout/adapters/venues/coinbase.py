@@ -33,7 +33,7 @@ from tieout.adapters.venues.markets import Market, Markets
 from tieout.adapters.venues.paging import Pages, by_cursor
 from tieout.adapters.venues.shapes import rows_at, table
 from tieout.adapters.venues.spot import SpotFeed
-from tieout.adapters.venues.venue import Gathered
+from tieout.adapters.venues.venue import Gathered, together
 from tieout.core.canonical import instant
 from tieout.core.live import Ask, Permissions
 from tieout.core.money import add, quotient
@@ -184,7 +184,8 @@ class CoinbaseSpot(SpotFeed):
 
     async def _orders(self, ask: Ask, found: Gathered) -> None:
         markets = await self.markets()
-        still = [row for status in _WORKING for row in await self._batch({"order_status": status})]
+        asks = (self._batch({"order_status": status}) for status in _WORKING)
+        still = [row for listed in await together(*asks) for row in listed]
         closed: list[Raw] = []
         if ask.since is not None:
             # Asked for after the open ones: what closes meanwhile is here.

@@ -57,7 +57,7 @@ def exchange_of(
     milli = exchange.rateLimit if isinstance(interval, bool) else interval
     exchange.ask_exactly = ask
     exchange.our_milliseconds = milliseconds
-    exchange.our_limiter = Limiter(float(milli) / 1000)
+    exchange.our_limiter = Limiter(float(milli) / 1000, wire.burst)
     return exchange
 
 
@@ -90,3 +90,11 @@ def _exact(base: type) -> type:
 
     Exact.__name__ = base.__name__
     return Exact
+
+
+def falls() -> tuple[type[Exception], ...]:
+    """What ccxt raises: its own errors, and whatever its parsers fall over where a body is odd."""
+    import ccxt
+
+    odd = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
+    return (ccxt.BaseError, AssertionError, RuntimeError, OSError, *odd)

@@ -23,7 +23,7 @@ from tieout.adapters.venues.forms import iso
 from tieout.adapters.venues.markets import Market, Markets, listed, step
 from tieout.adapters.venues.paging import Pages, Stalled
 from tieout.adapters.venues.shapes import Shape, rows, rows_at, table_at, tables_by_key
-from tieout.adapters.venues.venue import Gathered, VenueFeed
+from tieout.adapters.venues.venue import Gathered, VenueFeed, together
 from tieout.core.live import Ask, Permissions
 from tieout.core.money import add, rounded, subtract
 from tieout.errors import UsageError
@@ -151,14 +151,15 @@ class DydxPerp(VenueFeed):
         """Orders in these states. One page a state: more is said, not left out silently."""
         kind, who = self._who()
         endpoint = "indexerGetOrdersParentSubaccountNumber" if kind else "indexerGetOrders"
-        orders: list[Raw] = []
-        for status in statuses:
-            where = {**who, "status": status, "returnLatestOrders": "true", "limit": ORDERS_A_PAGE}
-            page = await self._public(endpoint, where, rows())
-            orders += page
+        asked = {**who, "returnLatestOrders": "true", "limit": ORDERS_A_PAGE}
+        names = tuple(statuses)
+        pages = await together(
+            *(self._public(endpoint, {**asked, "status": name}, rows()) for name in names)
+        )
+        for name, page in zip(names, pages, strict=True):
             if len(page) >= ORDERS_A_PAGE and (since is None or _oldest(page, "updatedAt") > since):
-                found.reasons.append(f"more than {ORDERS_A_PAGE:,} orders are {status}")
-        return orders
+                found.reasons.append(f"more than {ORDERS_A_PAGE:,} orders are {name}")
+        return [row for page in pages for row in page]
 
     # Events
 
@@ -173,11 +174,13 @@ class DydxPerp(VenueFeed):
         markets = await self.markets()
         kind, who = self._who()
         transfers = "indexerGetTransfersParentSubaccountNumber" if kind else "indexerGetTransfers"
-        moved = await self._back(transfers, who, "transfers", found)
         payments = (
             "indexerGetFundingPaymentsParentSubaccount" if kind else "indexerGetFundingPayments"
         )
-        paid = await self._back(payments, who, "fundingPayments", found)
+        moved, paid = await together(
+            self._back(transfers, who, "transfers", found),
+            self._back(payments, who, "fundingPayments", found),
+        )
         found.read(moved, parsers.transfer)
         found.read(paid, parsers.funding(markets))
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from tieout.adapters.venues.classify import Action, Fault
+from tieout.adapters.venues.classify import Action, Fault, by_class
 from tieout.adapters.venues.settings import Credentials
 from tieout.errors import (
     VenueError,
@@ -70,3 +70,20 @@ def clean(text: str, credentials: Credentials) -> str:
     text = " ".join(credentials.redact(text).split())
     text = _SIGNED.sub(r"\1=***", text)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def fault_of(error: BaseException, *, sent: bool) -> Fault:
+    """What an error of ccxt's own, without a reply, means. Its text may hold a signed URL."""
+    name = type(error).__name__
+    if type(error).__module__.startswith("ccxt"):
+        action = by_class(error)
+        what = {
+            Action.STOP: "credentials are missing, or not of the form that the venue wants",
+            Action.UNSUPPORTED: "ccxt has no such question for this venue",
+        }.get(action, f"ccxt gave up: {name}")
+        return Fault(action, what)
+    if name in ("Error", "InvalidByte") or isinstance(error, UnicodeError):
+        return Fault(Action.STOP, "the secret is not of the form that the venue wants (base64)")
+    if isinstance(error, ValueError) and not sent:
+        return Fault(Action.STOP, "the secret is not of the form that the venue wants")
+    return Fault(Action.MALFORMED, f"the answer is not of the form that ccxt reads ({name})")

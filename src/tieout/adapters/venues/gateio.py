@@ -36,7 +36,7 @@ from tieout.adapters.venues.paging import Pages, by_window
 from tieout.adapters.venues.shapes import rows, table
 from tieout.adapters.venues.spot import SpotFeed
 from tieout.adapters.venues.venue import Gathered, in_millis
-from tieout.core.live import Ask, Permissions
+from tieout.core.live import Answer, Ask, Permissions
 from tieout.core.money import subtract
 from tieout.errors import VenueUnsupported
 
@@ -118,6 +118,12 @@ class GateioSpot(SpotFeed):
     async def permissions(self) -> Permissions:
         """The venue tells the mode of a key, not what it may do."""
         return Permissions()
+
+    async def fetch(self, ask: Ask) -> Answer:
+        """As every adapter; which kind of account it is, is asked before where it is not said."""
+        if ask.records in self.OFFERS - {"prices", "instruments"}:
+            await self._unified()
+        return await super().fetch(ask)
 
     async def _unified(self) -> bool:
         """Whether it is a unified account. Never guessed: a failed question is an error."""

@@ -12,6 +12,7 @@ refused; what it does not tell is in the notes. Three things cannot be known her
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
@@ -37,6 +38,11 @@ _NEEDS: Final = {
     "prices": ("fetchTickers",),
 }
 _CLOSED: Final = {"fetchClosedOrders": "fetch_closed_orders", "fetchOrders": "fetch_orders"}
+OVERLOOKED: Final = "ccxt read nothing from an answer that has rows in it"
+
+_bodies: ContextVar[list[Any] | None] = ContextVar("bodies", default=None)
+"""What came for the question under way, as the exchange said it."""
+
 _WALLETS: Final = {"spot": "spot", "swap": "futures", "future": "futures", "margin": "margin"}
 _KINDS: Final = frozenset({"spot", "swap", "future"})
 
@@ -48,6 +54,10 @@ class GenericVenue(VenueFeed):
     """An exchange of ccxt. `options: {type: swap}` asks about contracts instead of spot."""
 
     market_kind: ClassVar[str] = "ccxt"
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        _keep_bodies(self._client.exchange)
 
     @property
     def offers(self) -> frozenset[str]:
@@ -85,6 +95,21 @@ class GenericVenue(VenueFeed):
             params["type"] = self._kind
         return await self._client.unified(method, *args, shape=shape, name=self.name, params=params)
 
+    async def _every(self, method: str, found: Gathered) -> list[Any]:
+        """A list of everything there is; one that ccxt found nothing in is doubted if it has rows.
+
+        They may be rows of nothing, such as closed positions, which ccxt leaves out.
+        """
+        bodies: list[Any] = []
+        token = _bodies.set(bodies)
+        try:
+            listed: list[Any] = await self._unified(method, shape=rows())
+        finally:
+            _bodies.reset(token)
+        if not listed and any(map(holds_rows, bodies)):
+            found.notes.append(OVERLOOKED)
+        return listed
+
     async def _load_markets(self) -> Markets:
         found: Markets = await self._client.unified(
             "load_markets", True, shape=_markets, signed=False, name=self.name
@@ -96,6 +121,8 @@ class GenericVenue(VenueFeed):
         await self.markets()
 
     def _doubt(self, ask: Ask, found: Gathered) -> str | None:
+        if OVERLOOKED in found.notes:
+            return OVERLOOKED
         if ask.records == "balances" and not found.rows.records and not found.rows.quarantined:
             return f"no balances at all, and what {self.exchange} answers is known from ccxt only"
         return super()._doubt(ask, found)
@@ -113,7 +140,7 @@ class GenericVenue(VenueFeed):
 
     async def _positions(self, _: Ask, found: Gathered) -> None:
         markets, at = await self.markets(), self._client.now()
-        positions = await self._unified("fetch_positions", shape=rows())
+        positions = await self._every("fetch_positions", found)
         found.read(positions, parsers.position(markets, at))
 
     async def _orders(self, ask: Ask, found: Gathered) -> None:
@@ -128,7 +155,10 @@ class GenericVenue(VenueFeed):
                 by_symbol = by_symbol or self._by_symbol(closing, ask)
 
         async def one(symbol: str | None) -> None:
-            still = await self._unified("fetch_open_orders", symbol, shape=rows())
+            if symbol is None:
+                still = await self._every("fetch_open_orders", found)
+            else:
+                still = await self._unified("fetch_open_orders", symbol, shape=rows())
             limit = self._feature("fetchOpenOrders", "limit")
             if limit and len(still) >= limit:
                 found.reasons.append(f"{limit} orders are open, which is all that one page holds")
@@ -250,6 +280,32 @@ async def _upward(page: Page, window: tuple[int, int], limit: int) -> Pages:
                 raise Stalled(f"{len(found):,} rows at one instant are as many as a page holds")
             start = max(times)
     return pages
+
+
+def _keep_bodies(exchange: Any) -> None:
+    """Have each body noted for the question that it came for; once an exchange."""
+    ask = exchange.ask_exactly
+    if getattr(ask, "notes", False):
+        return
+
+    async def noted(*request: Any) -> Any:
+        body = await ask(*request)
+        bodies = _bodies.get()
+        if bodies is not None:
+            bodies.append(body)
+        return body
+
+    noted.notes = True  # type: ignore[attr-defined]
+    exchange.ask_exactly = noted
+
+
+def holds_rows(body: Any) -> bool:
+    """Whether there is a list of objects in it, at any depth."""
+    if isinstance(body, list):
+        return any(isinstance(each, dict) and each for each in body)
+    if isinstance(body, dict):
+        return any(map(holds_rows, body.values()))
+    return False
 
 
 def _time(raw: Raw) -> int:

@@ -28,12 +28,13 @@ from tieout.adapters.venues.paging import Pages
 from tieout.adapters.venues.shapes import Shape, rows_at, table, table_at
 from tieout.adapters.venues.shapes import rows as list_of
 from tieout.adapters.venues.venue import Gathered, VenueFeed, in_millis, together
-from tieout.core.live import Ask, Permissions
+from tieout.core.live import Answer, Ask, Permissions
 from tieout.core.money import add, subtract
 from tieout.errors import UsageError, VenueError, VenueRefused
 
 INFO: Final = "publicPostInfo"
 OPEN: Final = "frontendOpenOrders"
+OPEN_TO_ALL: Final = frozenset({"prices", "instruments"})
 FILLS_A_PAGE: Final = 2_000
 FUNDINGS_A_PAGE: Final = 500
 FILLS_KEPT: Final = 10_000
@@ -85,14 +86,26 @@ class HyperliquidPerp(VenueFeed):
         return Permissions(read=True, trade=False, withdraw=False)
 
     async def _ask(self, kind: str, shape: Shape, **fields: Any) -> Any:
-        return await self._public(INFO, {"type": kind, **fields}, shape)
+        asked = {"type": kind, **fields}
+        return await self._client.call(
+            INFO, asked, shape=shape, signed=False, name=self.name, label=kind
+        )
 
-    async def _about(self, kind: str, shape: Shape, **fields: Any) -> Any:
-        """A question about the account.
+    async def fetch(self, ask: Ask) -> Answer:
+        """As every adapter; what the address is, is asked before, and once.
 
         Raises:
-            VenueRefused: the address is none, or that of an API wallet.
+            VenueRefused: it is that of an API wallet.
+            UsageError: there is none.
         """
+        ours = ask.records in self.OFFERS - OPEN_TO_ALL
+        if ours and self._client.markets.get("role") != self._address:
+            await self._check(self._address)
+            self._client.markets["role"] = self._address
+        return await super().fetch(ask)
+
+    @property
+    def _address(self) -> str:
         given = self._settings.credentials
         address = given.subaccount or given.wallet
         if not address:
@@ -101,10 +114,11 @@ class HyperliquidPerp(VenueFeed):
                 where=self.name,
                 hint="`wallet_address:`; not that of an API wallet",
             )
-        if self._client.markets.get("role") != address:
-            await self._check(address)
-            self._client.markets["role"] = address
-        return await self._ask(kind, shape, user=address, **fields)
+        return address
+
+    async def _about(self, kind: str, shape: Shape, **fields: Any) -> Any:
+        """A question about the account."""
+        return await self._ask(kind, shape, user=self._address, **fields)
 
     async def _check(self, address: str) -> None:
         found = await self._ask("userRole", table(has=("role",)), user=address)
@@ -126,19 +140,17 @@ class HyperliquidPerp(VenueFeed):
     # Metadata
 
     async def _load_markets(self) -> Markets:
-        spot = await self._ask("spotMeta", _spot_meta)
+        spot, named = await together(
+            self._ask("spotMeta", _spot_meta), self._ask("perpDexs", _dexes)
+        )
+        dexes = ("", *named)  # the main one has no name
         tokens = {token["index"]: rows.code(str(token["name"])) for token in spot["tokens"]}
-        dexes = await self._dexes()
+        asks = (self._ask("meta", _meta, **({"dex": dex} if dex else {})) for dex in dexes)
         found: list[Market] = rows.spot_markets(spot, tokens)
-        for dex in dexes:
-            meta = await self._ask("meta", _meta, **({"dex": dex} if dex else {}))
+        for dex, meta in zip(dexes, await together(*asks), strict=True):
             found += rows.perp_markets(meta, dex, tokens)
         self._client.markets["dexes"] = dexes
         return Markets(found)
-
-    async def _dexes(self) -> tuple[str, ...]:
-        """The first is the main one, without a name."""
-        return "", *(await self._ask("perpDexs", _dexes))
 
     def _chosen(self) -> tuple[str, ...]:
         """The exchanges that are asked: all, or the main one and those of `options.dexes`."""
@@ -255,8 +267,7 @@ class HyperliquidPerp(VenueFeed):
         markets = await self.markets()
         self._covered(ask, markets, found)
         fills = await self._fills(found)
-        address = self._settings.credentials.subaccount or self._settings.credentials.wallet or ""
-        found.read(fills, self._listed(rows.trade(markets, address)))
+        found.read(fills, self._listed(rows.trade(markets, self._address)))
 
     async def _fills(self, found: Gathered) -> Pages:
         """All fills from the window's start to now, which tells whether some are gone."""
@@ -285,12 +296,13 @@ class HyperliquidPerp(VenueFeed):
             span = {"startTime": start, "endTime": until}
             return list(await self._about("userNonFundingLedgerUpdates", list_of(), **span))
 
-        paid = await ascending(fundings, rows.row_key, since=since, limit=FUNDINGS_A_PAGE)
-        moved = await ascending(updates, rows.row_key, since=since, limit=FILLS_A_PAGE)
-        fills = await self._fills(found)
+        paid, moved, fills = await together(
+            ascending(fundings, rows.row_key, since=since, limit=FUNDINGS_A_PAGE),
+            ascending(updates, rows.row_key, since=since, limit=FILLS_A_PAGE),
+            self._fills(found),
+        )
         found.read(paid, rows.funding(markets))
-        address = self._settings.credentials.subaccount or self._settings.credentials.wallet or ""
-        found.read(moved, rows.ledger_update(address))
+        found.read(moved, rows.ledger_update(self._address))
         found.read(fills, rows.realised(markets))
         found.notes.append("movements are those of the perpetuals' cash")
 

@@ -26,6 +26,7 @@ from tieout.adapters.venues.cells import (
     text,
     text_or_none,
 )
+from tieout.adapters.venues.classify import Action
 from tieout.adapters.venues.kraken_words import (
     BUCKETS,
     EARNED,
@@ -51,7 +52,7 @@ from tieout.adapters.venues.shapes import table, tables_by_key
 from tieout.adapters.venues.venue import Gathered, VenueFeed
 from tieout.core.live import Ask, Permissions
 from tieout.core.money import add, quotient, subtract
-from tieout.errors import VenueError, VenueRateLimited, VenueTimeout
+from tieout.errors import VenueRefused, VenueUnsupported
 
 
 class Kraken(VenueFeed):
@@ -70,10 +71,12 @@ class Kraken(VenueFeed):
         """By the endpoint that names them; what it does not say, or says otherwise, is None."""
         try:
             found = await self._call("privatePostGetApiKeyInfo", shape=table("result"))
-        except (VenueTimeout, VenueRateLimited):
-            raise
-        except VenueError:
+        except VenueUnsupported:
             return Permissions()
+        except VenueRefused as refused:
+            if refused.code is not None and KRAKEN.action_of(refused.code) is Action.DENY:
+                return Permissions()  # the key is good, but may not ask that
+            raise
         held = found.get("permissions")
         if not isinstance(held, list) or not all(isinstance(each, str) for each in held):
             return Permissions()
@@ -193,12 +196,16 @@ class Kraken(VenueFeed):
                 "fee": fee,
                 "fee_currency": currency,
                 "timestamp": seconds(raw, "time"),
+                # On margin a spot pair has a position; it says so by its leg.
+                "leg": "net" if self.margin else None,
+                "wallet": "spot",
                 "liquidity": None
                 if raw.get("maker") is None
                 else "maker"
                 if raw["maker"] is True
                 else "taker",
                 "exec_type": exec_type(text_or_none(raw, "ordertype") or ""),
+                "sequence": number_or_none(raw, "trade_id"),
             }
 
         return parse
@@ -247,10 +254,12 @@ class Kraken(VenueFeed):
         return kind in ("margin", "rollover", "settled") if self.margin else kind != "trade"
 
     def _movement(self, raw: Raw, id_: str, meaning: str, amount: Decimal) -> Values:
+        currency, wallet = self._asset(text(raw, "asset"))
         return {
             "movement_id": id_,
             "type": meaning,
-            "currency": self._asset(text(raw, "asset"))[0],
+            "currency": currency,
+            "wallet": wallet,
             "amount": amount,
             "reference": text_or_none(raw, "refid"),
             "timestamp": seconds(raw, "time"),

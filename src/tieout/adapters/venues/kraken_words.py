@@ -64,6 +64,7 @@ KRAKEN: Final = Wire(
     waits={"EGeneral:Temporary lockout": 900.0},
     envelope=envelope,
     serial=True,
+    burst=30.0,  # 10 of the 15 that the lowest tier's counter holds
     clock=("publicGetTime", lambda data: int(data["result"]["unixtime"]) * 1000),
     resolution=1000,
 )

@@ -10,15 +10,22 @@ import asyncio
 
 
 class Limiter:
-    """Lets questions through in the order in which they come, `interval` seconds a unit of cost."""
+    """Lets questions through in the order in which they come, `interval` seconds a unit of cost.
 
-    def __init__(self, interval: float) -> None:
+    Venues count over a minute or so: who asked nothing for a while may ask several things at once.
+
+    Args:
+        burst: seconds of the pace that may be asked ahead of it.
+    """
+
+    def __init__(self, interval: float, burst: float = 0.0) -> None:
         self._interval = interval
-        self._free_at = 0.0
+        self._burst = burst
+        self._free_at = float("-inf")
 
     async def __call__(self, cost: float) -> None:
         now = asyncio.get_running_loop().time()
-        start = max(now, self._free_at)
+        start = max(now - self._burst, self._free_at)
         self._free_at = start + cost * self._interval
         if start > now:
             await asyncio.sleep(start - now)

@@ -22,7 +22,7 @@ VENUES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "binance_spot": ("binance", "BinanceSpot"),
         "binance_perp": ("binance_perp", "BinancePerp"),
         "bybit_spot": ("bybit", "BybitSpot"),
-        "bybit_perp": ("bybit", "BybitPerp"),
+        "bybit_perp": ("bybit_perp", "BybitPerp"),
         "kraken_spot": ("kraken", "KrakenSpot"),
         "kraken_margin": ("kraken", "KrakenMargin"),
         "hyperliquid_perp": ("hyperliquid", "HyperliquidPerp"),

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
 
 from tieout.adapters.venues.dialects import DIALECTS, Dialect
+from tieout.adapters.venues.listening import listening, unified
 from tieout.adapters.venues.settings import VenueSettings, relocated
 from tieout.core.canonical import nanoseconds
 from tieout.errors import MissingExtra, VenueRefused, VenueUnsupported
@@ -155,6 +156,7 @@ class Socket:
         exchange = self._connect()
         exchange.heard = self._heard
         exchange.connected = self._connected
+        exchange.lives = self._lives
         self._confirmed = 0
         stood = False
         watching = [
@@ -167,27 +169,35 @@ class Socket:
             if confirmed.done() and self._up.is_set():
                 stood = True
                 await asyncio.wait(watching, return_when=asyncio.FIRST_COMPLETED)
-            for task in (*watching, confirmed):
-                if task.done() and not task.cancelled():
-                    task.result()
-        except Exception as error:  # noqa: BLE001  (ccxt falls over what it does not expect)
-            refusal = _refusal(error)
-            if refusal is not None:
-                raise VenueRefused(
-                    f"the venue refuses the credentials for its websocket: {refusal}",
-                    venue=self._name,
-                    method=self._dialect.watch[0],
-                    hint="check the key and its permissions, then start again",
-                ) from None
-            # Why else it ended does not matter: the gap is said, and the next attempt is made.
+            # Why it ended does not matter, save for a refusal: the gap is said, and the next
+            # attempt is made. (ccxt's own tasks fall over what it does not expect, too.)
+            ended = (each for each in (*watching, confirmed) if each.done())
+            errors = [each.exception() for each in ended if not each.cancelled()]
+            self._check(errors)
         finally:
             self._up.clear()
             await _finish(exchange, (*watching, confirmed))
         return stood
 
+    def _check(self, errors: Sequence[BaseException | None]) -> None:
+        """Raises VenueRefused where the credentials are why."""
+        refusal = next(filter(None, map(_refusal, errors)), None)
+        if refusal is not None:
+            raise VenueRefused(
+                f"the venue refuses the credentials for its websocket: {refusal}",
+                venue=self._name,
+                method=self._dialect.watch[0],
+                hint="check the key and its permissions, then start again",
+            )
+
     def _connected(self) -> None:
         if self._dialect.confirms is None:
             self._confirm(len(self._dialect.watch))
+
+    def _lives(self) -> None:
+        """A frame came: whatever was sent before it came as well."""
+        if self._up.is_set():
+            self._alive_at = self._now()
 
     def _confirm(self, count: int) -> None:
         """The subscription stands: nothing is missed from now on, and what was is said."""
@@ -207,8 +217,6 @@ class Socket:
         """Take a message, unless it is ccxt's own business: then False."""
         import ccxt
 
-        if self._up.is_set():
-            self._alive_at = self._now()
         if not isinstance(message, dict):
             return False
         if self._dialect.ends(message):
@@ -308,52 +316,6 @@ def _configured(settings: VenueSettings, dialect: Dialect) -> dict[str, Any]:
             "enableUnifiedAccount": True,
         },
     }
-
-
-def unified(exchange: Any, native: str, kind: str) -> str | None:
-    """The unified symbol of a venue's own, of that kind of market; None where it is not known."""
-    if exchange.id == "hyperliquid":
-        native = exchange.coin_to_market_id(native)
-        market = (exchange.markets or {}).get(native) or _first(exchange, native, kind)
-        return market["symbol"] if market else None
-    market = _first(exchange, native, kind)
-    return market["symbol"] if market else None
-
-
-def _first(exchange: Any, native: str, kind: str) -> Any:
-    markets: Iterator[Any] = iter((exchange.markets_by_id or {}).get(native) or ())
-    return next((market for market in markets if market.get("type") == kind), None)
-
-
-def listening(cls: type[Any]) -> type[Any]:
-    """ccxt.pro's class, with its messages shown to us first, and its timers stopped on close."""
-
-    class Listening(cls):  # type: ignore[misc]
-        heard: Callable[[Any, Any, Any], bool] | None = None
-        connected: Callable[[], None] | None = None
-        _timers: tuple[asyncio.TimerHandle, ...] = ()
-
-        def handle_message(self, client: Any, message: Any) -> None:
-            if self.heard is None or not self.heard(self, client, message):
-                super().handle_message(client, message)
-
-        def on_connected(self, client: Any, message: Any = None) -> None:
-            super().on_connected(client, message)
-            if self.connected is not None:
-                self.connected()
-
-        def delay(self, timeout: float, method: Any, *args: Any) -> Any:
-            timer = super().delay(timeout, method, *args)
-            self._timers = (*(each for each in self._timers if not each.cancelled()), timer)
-            return timer
-
-        async def close(self, clean_instance_data: bool = False) -> Any:
-            for timer in self._timers:
-                timer.cancel()
-            return await super().close(clean_instance_data)
-
-    Listening.__name__ = cls.__name__
-    return Listening
 
 
 def _refusal(error: BaseException | None) -> str | None:

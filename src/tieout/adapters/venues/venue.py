@@ -43,6 +43,7 @@ class Gathered:
     Attributes:
         at: when it was asked: what the answer says was so then, or later.
         symbols: what is known in full, asked for or not; None: everything there is.
+        wallets: of balances, those that the answer is about; None: all of the account.
         window: the times that are covered, where they are not those asked for.
         stated_at: the moment that the venue's answer names.
     """
@@ -51,6 +52,7 @@ class Gathered:
     rows: Rows
     at: int
     symbols: frozenset[str] | None = None
+    wallets: frozenset[str] | None = None
     window: tuple[int, int] | None = None
     reasons: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -62,17 +64,19 @@ class Gathered:
             self.reasons += found.reasons
             found = found.rows
 
+        ask = self.ask
+        since, until = self.window or (ask.since, ask.until)
+        scope = Ask(ask.records, since, until, ask.symbols)
+
         def wanted(raw: Raw) -> Values | None:
             values = parse(raw)
-            return values if values is None or self._wanted(values) else None
+            if values is None:
+                return None
+            if ask.records == "prices":
+                return values if ask.symbols is None or values["pair"] in ask.symbols else None
+            return values if belongs(values, scope) else None
 
         self.rows.read(found, wanted)
-
-    def _wanted(self, values: Values) -> bool:
-        if self.ask.records == "prices":
-            return self.ask.symbols is None or values["pair"] in self.ask.symbols
-        since, until = self.window or (self.ask.since, self.ask.until)
-        return belongs(values, Ask(self.ask.records, since, until, self.ask.symbols))
 
     def concerns(self, row: Quarantined) -> bool:
         """Whether an unreadable row may be about what was asked."""
@@ -179,6 +183,7 @@ class VenueFeed:
             together=ask.records in SNAPSHOTS and len(answers) == 1,
             window=found.window,
             symbols=found.covered(),
+            wallets=found.wallets,
             reasons=tuple(dict.fromkeys(found.reasons)),
             doubt=self._doubt(ask, found),
             notes=tuple(dict.fromkeys(found.notes)),
@@ -291,7 +296,7 @@ class VenueFeed:
         if ask.records not in EVENTS:
             return None
         until = now if ask.until is None else min(ask.until, now)
-        return (until - LOOKBACK if ask.since is None else ask.since), until
+        return min(until - LOOKBACK if ask.since is None else ask.since, until), until
 
     def _doubt(self, ask: Ask, found: Gathered) -> str | None:
         """Why an empty answer is not trusted: the last one to this question was not empty."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import cached_property
 from itertools import accumulate, chain
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct, structs
 
@@ -19,6 +19,9 @@ from tieout.core.entries import Conventions, Effects, Key, KeyKind, Step, effect
 from tieout.core.journal import EVERYTHING, JournalEntry
 from tieout.core.money import add
 from tieout.core.schema import RECORD_TYPES
+
+UNOPENED: Final = "no approved opening entry: tieout book open"
+CONTRADICTED: Final = "two opening entries at one instant contradict each other"
 
 
 class Change(Struct, frozen=True):
@@ -124,9 +127,9 @@ class Facts:
         for key in touched | {key for key in self._openings if key.name != EVERYTHING}:
             opening = self.opening(key)
             if opening is None:
-                found[key] = "no approved opening entry: tieout book open"
+                found[key] = UNOPENED
             elif opening.clash:
-                found[key] = "two opening entries at one instant contradict each other"
+                found[key] = CONTRADICTED
         for family in self._families:
             if not family.whole:
                 for trade in family.members:

@@ -20,7 +20,15 @@ from tieout.core.amended import Values
 from tieout.core.entries import Conventions, Key, KeyKind, effects_of
 from tieout.core.journal import JournalEntry
 from tieout.core.ledger.costs import Costing, Method, Position
-from tieout.core.ledger.facts import Change, Facts, in_order, order_of, placed
+from tieout.core.ledger.facts import (
+    CONTRADICTED,
+    UNOPENED,
+    Change,
+    Facts,
+    in_order,
+    order_of,
+    placed,
+)
 from tieout.core.ledger.orders import orders
 from tieout.core.ledger.project import Projection, apply, costing_of
 from tieout.core.money import add
@@ -191,7 +199,9 @@ class Running:
             unknown |= group.unknown
             for key in group.touched:
                 if (opening := self._facts.opening(key)) is None:
-                    unknown.setdefault(key, "no approved opening entry: tieout book open")
+                    unknown.setdefault(key, UNOPENED)
+                elif opening.clash:
+                    unknown.setdefault(key, CONTRADICTED)
                 else:
                     effect = group.effects.get(key, Decimal(0))
                     total[key] = add(total.get(key, opening.amount), effect)

@@ -2,7 +2,9 @@
 
 1. A monitor compares when it is asked: at the start, at intervals, on events, by call. While it
    compares, further requests are merged into one that follows.
-2. Of several processes one compares: the holder of the lease, whose fence the store checks.
+2. Of several processes one compares: the holder of the lease, whose fence the store checks. It
+   keeps the lease between comparisons, and gives it back at its end; when it dies, another one
+   has it after `LEASE_SECONDS`.
 3. A paused monitor compares nothing; nothing that was open changes.
 4. A failure is a run that says so. After three in a row one alert is raised, and no other before
    the matter is settled. What fails in one monitor never touches another.
@@ -25,8 +27,16 @@ from tieout.service.runs import RunOutcome
 FAILURES: Final = 3
 """Failures in a row before somebody is told."""
 
-LEASE_SECONDS: Final = 120.0
-"""How long a monitor that died blocks its successor at most. Renewed while a comparison lasts."""
+LEASE_SECONDS: Final = 30.0
+"""How long a monitor that died blocks its successor at most."""
+
+RENEWED: Final = LEASE_SECONDS / 3
+"""Seconds after which a lease is renewed."""
+
+PATIENCE: Final = 5.0
+"""Seconds that a comparison at work is given at the end; what is being written is waited for."""
+
+ELSEWHERE: Final = "another process compares it"
 
 logger = logging.getLogger("tieout.live")
 
@@ -56,6 +66,11 @@ class Monitor:
 
     Args:
         holder: names this process among those that share the store.
+
+    Attributes:
+        kept: the lease is not given back between comparisons: more of them will come.
+        last: what the last comparison came to; `whole`: the last one of all symbols.
+        trouble: why there was none when it was asked for last: then `last` says nothing of now.
     """
 
     def __init__(self, setup: LiveSetup, bench: LiveBench, *, holder: str) -> None:
@@ -65,8 +80,12 @@ class Monitor:
         self._wanted: Wanted | None = None
         self._worker: asyncio.Task[None] | None = None
         self._closed = False
+        self._lease: Lease | None = None
+        self.kept = False
         self.failures = 0
         self.last: RunOutcome | None = None
+        self.whole: RunOutcome | None = None
+        self.trouble: str | None = None
 
     @property
     def name(self) -> str:
@@ -99,14 +118,39 @@ class Monitor:
             self._worker = asyncio.create_task(self._work(), name=f"tieout:{self.name}")
         return await waiter
 
+    async def hold(self) -> bool:
+        """Renew the lease, or take it when nobody has it. Whether it was not ours before.
+
+        Raises:
+            StoreError: the store cannot be used.
+        """
+        held, self._lease = self._lease, await self._bench.offload(self._acquire)
+        return held is None and self._lease is not None
+
     async def aclose(self) -> None:
-        """Finish the comparison at work, begin no other. What was asked for besides is dropped."""
+        """Finish the comparison at work, begin no other. What was asked for besides is dropped.
+
+        A comparison that still reads after a few seconds is given up: it has written nothing.
+        """
         self._closed = True
         if self._wanted is not None:
             _answer(self._wanted, None)
             self._wanted = None
         if self._worker is not None:
+            await asyncio.wait({self._worker}, timeout=PATIENCE)
+            self._worker.cancel()
             await asyncio.gather(self._worker, return_exceptions=True)
+        await self.release()
+
+    async def release(self) -> None:
+        """Give the lease back, so that another process need not wait until it lapses."""
+        lease, self._lease = self._lease, None
+        if lease is None:
+            return
+        try:
+            await self._bench.offload(lambda: self._bench.monitors.release(lease))
+        except TieoutError as error:
+            logger.warning("%s: the lease was not given back: %s", self.name, error.what)
 
     async def _work(self) -> None:
         while self._wanted is not None:
@@ -115,21 +159,28 @@ class Monitor:
             try:
                 outcome = await self._leased(wanted)
             except LeaseLost as error:
+                self._lease = None
+                self._skipped(ELSEWHERE)
                 logger.warning("%s: %s", self.name, error.what)
             except TieoutError as error:
-                self._failed(str(error))
+                self.trouble = str(error)
+                self._failed(self.trouble)
             except Exception as error:  # the process boundary of a monitor: the others go on
                 logger.exception("%s: an error that nobody expected", self.name)
-                self._failed(f"{type(error).__name__}: {error}")
+                self.trouble = f"{type(error).__name__}: {error}"
+                self._failed(self.trouble)
             finally:
                 _answer(wanted, outcome)
 
     async def _leased(self, wanted: Wanted) -> RunOutcome | None:
         bench = self._bench
-        if await self._paused():
+        paused = await self._paused()
+        if paused is not None:
+            self._skipped(paused)
             return None
-        lease = await bench.offload(self._acquire)
+        lease = self._lease = await bench.offload(self._acquire)
         if lease is None:
+            self._skipped(ELSEWHERE)
             return None
         renewing = asyncio.create_task(self._renew())
         try:
@@ -141,13 +192,27 @@ class Monitor:
             )
         finally:
             await _ended(renewing)
+            if not self.kept:
+                await self.release()
+        if wanted.symbols is None:
+            self.whole = outcome
         self._noted(outcome)
         return outcome
 
-    async def _paused(self) -> bool:
+    async def _paused(self) -> str | None:
+        """Who paused it and why; None: nobody did."""
         now = self._bench.now()
         pauses = await self._bench.offload(lambda: self._bench.monitors.pauses(now))
-        return any(each.scope in ("*", self.name) for each in pauses)
+        for each in pauses:
+            if each.scope in ("*", self.name):
+                return f"paused by {each.by}" + (f": {each.reason}" if each.reason else "")
+        return None
+
+    def _skipped(self, why: str) -> None:
+        """Say once why nothing is compared."""
+        if self.trouble != why:
+            logger.info("%s is not compared: %s", self.name, why)
+        self.trouble = why
 
     def _acquire(self) -> Lease | None:
         return self._bench.monitors.acquire(
@@ -156,12 +221,12 @@ class Monitor:
 
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(LEASE_SECONDS / 3)
+            await asyncio.sleep(RENEWED)
             if await self._bench.offload(self._acquire) is None:
                 return
 
     def _noted(self, outcome: RunOutcome) -> None:
-        self.last = outcome
+        self.last, self.trouble = outcome, None
         if outcome.row.status is RunStatus.FAILED:
             self._failed("; ".join(outcome.row.reasons) or "a source failed")
             return

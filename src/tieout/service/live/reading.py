@@ -35,11 +35,13 @@ class Taken:
     """A reading, and the rows that it is made of.
 
     Attributes:
+        since: from when on both sides told what happened.
         internal, external: by key.
         external_answer: the venue's; `internal_answer`: the book's, after it.
     """
 
     reading: Reading
+    since: int
     internal: dict[Key, Record]
     external: dict[Key, Record]
     internal_answer: Answer
@@ -59,14 +61,15 @@ async def take(
     bench: LiveBench,
     symbols: frozenset[str] | None,
     markets: Collection[str],
-    since: int,
+    since: int | None = None,
 ) -> Taken:
     """Take one reading.
 
     Args:
         symbols: what is asked for; None: everything.
         markets: the symbols that there are at the venue.
-        since: from when on (UTC ns) both sides tell what happened; the same for all readings.
+        since: from when on (UTC ns) both sides tell what happened; the same for all readings, so
+            `Taken.since` of the first one. None: it is the first one.
 
     Raises:
         SourceError: a side gave no answer.
@@ -74,11 +77,18 @@ async def take(
     records = setup.rules.records
     version = await version_of(setup.internal)
     stated = await setup.external.fetch(Ask(records, symbols=symbols))
+    answered = bench.now()
     window = (stated.asked_at - AROUND, stated.answered_at + AROUND)
     until = window[1]
-    await _wait_until(until + setup.timing.lag, bench)
+    if since is None:
+        since = window[0] - setup.timing.overlap
+    # What the snapshot has seen is listed after the lag. The venue's clock has passed `until` once
+    # the width of the window is over, by whatever clock: our own says nothing of the venue's.
+    await _wait_until(answered + max(setup.timing.lag, window[1] - window[0]), bench)
     traded = await setup.universe.known(setup.internal, stated.asked_at)
-    theirs = await events_of(setup.external, since, until, traded)
+    # A book without trades does not say which of the venue's its amounts hold: none is added.
+    told = "trades" in setup.internal.offers
+    theirs = await events_of(setup.external, since, until, traded) if told else ()
     ours = await _book(setup.internal, records, since, symbols)
     external = by_key(records, stated.records)
     internal = by_key(records, ours.answer.records)
@@ -88,10 +98,12 @@ async def take(
     opening = _within(before(amounts(records, internal), own), covered)
     if ours.answer.complete:  # what the venue has, and a whole book has not, the book has none of
         opening = dict.fromkeys(states, ZERO) | opening
-    moved = unexplained(states, opening, (*own, *entries(theirs, KINDS[records])))
+    their = entries(theirs, KINDS[records])
+    moved = unexplained(states, opening, (*own, *their))
     if theirs and (more := markets_of(moved, markets) - traded):
         setup.universe.add(more)
         theirs += await events_of(setup.external, since, until, frozenset(more), ("trades",))
+        their = entries(theirs, KINDS[records])
     why = _gaps((*theirs, *ours.events), since, until)
     if not ours.steady:
         why.append(f"{setup.internal.name} changed whenever it was read")
@@ -102,7 +114,7 @@ async def take(
             listed=frozenset({KINDS[records]}) if stated.complete else frozenset(),
             opening=opening,
             book=own,
-            venue=entries(theirs, KINDS[records]),
+            venue=their,
             complete=not why,
             why="; ".join(why),
             version_before=version,
@@ -111,6 +123,7 @@ async def take(
             together=stated.together,
             doubt=doubt_of(stated, ours.answer),
         ),
+        since=since,
         internal=internal,
         external=external,
         internal_answer=ours.answer,

@@ -19,21 +19,21 @@ KINDS: Final = {"positions": KeyKind.POSITION, "balances": KeyKind.BALANCE}
 ZERO: Final = Decimal(0)
 
 
+NAMES: Final = {"positions": ("symbol", "leg", "net"), "balances": ("currency", "wallet", "")}
+"""What a key's name and part are called, and the part where a record does not say it."""
+
+
 def key_of(records: str, values: Mapping[str, Value]) -> Key:
     """The key that a position or balance is about."""
-    name, part = ("symbol", "leg") if records == "positions" else ("currency", "wallet")
-    return Key(
-        account=_text(values, "account"),
-        venue=_text(values, "venue"),
-        kind=KINDS[records],
-        name=_text(values, name),
-        part=_text(values, part) or ("net" if records == "positions" else ""),
+    name, part, usual = NAMES[records]
+    get = values.get
+    return Key(  # these columns are texts
+        get("account") or "",  # type: ignore[arg-type]
+        get("venue") or "",  # type: ignore[arg-type]
+        KINDS[records],
+        get(name) or "",  # type: ignore[arg-type]
+        get(part) or usual,  # type: ignore[arg-type]
     )
-
-
-def _text(values: Mapping[str, Value], column: str) -> str:
-    value = values.get(column)
-    return value if isinstance(value, str) else ""
 
 
 def by_key(records: str, rows: Iterable[Record]) -> dict[Key, Record]:
@@ -44,8 +44,11 @@ def by_key(records: str, rows: Iterable[Record]) -> dict[Key, Record]:
 def amounts(records: str, rows: Mapping[Key, Record]) -> dict[Key, Decimal]:
     """What each says of its amount."""
     column = AMOUNTS[records]
-    stated = {key: row.values.get(column) for key, row in rows.items()}
-    return {key: value for key, value in stated.items() if isinstance(value, Decimal)}
+    return {
+        key: value
+        for key, row in rows.items()
+        if isinstance(value := row.values.get(column), Decimal)
+    }
 
 
 def entries(answers: Iterable[Answer], kind: KeyKind) -> list[Entry]:
@@ -61,9 +64,13 @@ def entries(answers: Iterable[Answer], kind: KeyKind) -> list[Entry]:
 def _only(entry: Entry, kind: KeyKind) -> Entry | None:
     """The part of an entry that moves amounts of a kind."""
     effects = {key: effect for key, effect in entry.effects.items() if key.kind is kind}
-    possible = frozenset(key for key in entry.possible if key.kind is kind)
+    possible = entry.possible
+    if possible:
+        possible = frozenset(key for key in possible if key.kind is kind)
     if not effects and not possible:
         return None
+    if len(effects) == len(entry.effects) and len(possible) == len(entry.possible):
+        return entry
     return replace(entry, effects=effects, possible=possible)
 
 
@@ -73,8 +80,11 @@ def columns_of(rows: Iterable[Record], records: str) -> list[str]:
     A column without any value is one that the source does not have: it is not compared.
     """
     contract = RECORD_TYPES[records].columns
-    present = {name for row in rows for name, value in row.values.items() if value is not None}
-    return [name for name, each in contract.items() if each.required or name in present]
+    absent = [name for name, each in contract.items() if not each.required]
+    for row in rows:
+        if any(row.values.get(name) is not None for name in absent):
+            absent = [name for name in absent if row.values.get(name) is None]
+    return [name for name in contract if name not in absent]
 
 
 def before(now: Mapping[Key, Decimal], since: Sequence[Entry]) -> dict[Key, Decimal]:
@@ -90,8 +100,10 @@ def restated(records: str, key: Key, row: Record | None, amount: Decimal, as_of:
     """`row` with another amount; a row of its own where there is none."""
     column = AMOUNTS[records]
     if row is not None:
+        if row.values.get(column) == amount:
+            return row
         return Record({**row.values, column: amount}, row.identity, row.row)
-    name, part = ("symbol", "leg") if records == "positions" else ("currency", "wallet")
+    name, part, _ = NAMES[records]
     values: dict[str, Value] = {
         "account": key.account or None,
         "venue": key.venue or None,

@@ -46,9 +46,9 @@ async def compare_snapshots(
             deadline=timing.grace + timing.lag,
         )
     )
-    since = bench.now() - timing.overlap
     markets = reference.instruments
-    taken = await take(setup, bench, symbols, markets, since)
+    taken = await take(setup, bench, symbols, markets)
+    since = taken.since
     confirmation.add(taken.reading)
     while confirmation.wanting():
         await asyncio.sleep(_pause(timing, confirmation.readings) / SECOND)
@@ -134,11 +134,12 @@ class _Aligned:
         internal = side is Side.INTERNAL
         feed = self.setup.internal if internal else self.setup.external
         answer = self.taken.internal_answer if internal else self.taken.external_answer
+        judged = self._internal if internal else self._external
         records = []
         for key, verdict in self.verdicts.items():
             if verdict.state in HELD:
                 continue
-            row = self._internal(key, verdict) if internal else self._external(key, verdict)
+            row = judged(key, verdict)
             if row is not None:
                 records.append(_timeless(row) if self._moved(key, verdict) else row)
         return Rows(

@@ -5,13 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol, TypeVar
 
 from tieout.errors import TieoutError
-from tieout.service.live.monitor import Monitor
+from tieout.service.live.monitor import RENEWED, Monitor
 from tieout.service.live.setup import LiveBench
 from tieout.service.runs import RunOutcome
 
@@ -68,20 +76,30 @@ class Supervisor:
         self._signals = signals or {}
         self._heard = heard
         self._stops: list[Callable[[], None]] = []
-        self._listening: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[None]] = []
         self._begun: set[asyncio.Task[object]] = set()
+        self._closed = False
+
+    @property
+    def listens(self) -> bool:
+        """Whether a venue will be heard."""
+        return bool(self._signals)
 
     async def start(self) -> None:
         """Compare everything once, before anything else; then at intervals and on events."""
+        for monitor in self.monitors:
+            monitor.kept = True
+            self._task(self._hold(monitor), f"hold:{monitor.name}")
         await self.compare([each for each in self.monitors if "start" in each.setup.on])
+        if self._closed:
+            return
         for monitor in self.monitors:
             if "interval" in monitor.setup.on:
                 self._watch(monitor)
         self._stops.append(self._every(DAY, "fold", self._fold))
         for source, listen in self._signals.items():
             told = [each for each in self.monitors if _is_about(each, source)]
-            task = asyncio.create_task(self._listen(source, listen, told), name=f"hear:{source}")
-            self._listening.append(task)
+            self._task(self._listen(source, listen, told), f"hear:{source}")
 
     async def compare(
         self,
@@ -123,12 +141,13 @@ class Supervisor:
 
     async def aclose(self) -> None:
         """Start nothing more, finish what is at work."""
+        self._closed = True
         while self._stops:
             self._stops.pop()()
-        for task in self._listening:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._listening, return_exceptions=True)
-        self._listening.clear()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
         await asyncio.gather(*[each.aclose() for each in self.monitors])
         await asyncio.gather(*self._begun, return_exceptions=True)
 
@@ -157,6 +176,19 @@ class Supervisor:
         if outcome is not None:
             self._heard(monitor, outcome)
         return outcome
+
+    def _task(self, work: Coroutine[object, object, None], name: str) -> None:
+        self._tasks.append(asyncio.create_task(work, name=f"tieout:{name}"))
+
+    async def _hold(self, monitor: Monitor) -> None:
+        """Keep the lease between comparisons; compare at once when another's was taken over."""
+        while True:
+            await asyncio.sleep(RENEWED)
+            try:
+                if await monitor.hold():
+                    self.begin([monitor])
+            except TieoutError as error:
+                logger.warning("%s: the lease was not renewed: %s", monitor.name, error.what)
 
     async def _listen(
         self,

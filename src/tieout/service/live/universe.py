@@ -16,7 +16,8 @@ from tieout.core.valuation import quote_currency
 from tieout.ports import Feed
 
 ZERO = Decimal(0)
-HOUR = 3_600_000_000_000
+MINUTE = 60_000_000_000
+HOUR = 60 * MINUTE
 QUOTES = frozenset({"USDT", "USDC", "USD", "EUR", "BTC", "ETH", "BNB"})
 """Quote currencies in which a currency that moved may have been traded."""
 
@@ -27,6 +28,7 @@ class Universe:
     def __init__(self, configured: frozenset[str] | None = None) -> None:
         self._symbols = set(configured or ())
         self._upto: int | None = None
+        self._whole = 0
 
     async def known(self, book: Feed, now: int) -> frozenset[str]:
         """Configured symbols, and every one that the book has or has ever had."""
@@ -34,9 +36,17 @@ class Universe:
             if records in book.offers:
                 self._add(await book.fetch(Ask(records)))
         if "trades" in book.offers:
-            self._add(await book.fetch(Ask("trades", since=self._upto, until=now)))
-            self._upto = now - HOUR
+            self._add(await book.fetch(Ask("trades", since=self._since(now), until=now)))
+            self._upto = now - MINUTE
         return frozenset(self._symbols)
+
+    def _since(self, now: int) -> int | None:
+        """What is new, and once in an hour all of the last two: a book hears of some late."""
+        if self._upto is None or now - self._whole < HOUR:
+            self._whole = self._whole or now
+            return self._upto
+        since, self._whole = min(self._upto, self._whole - HOUR), now
+        return since
 
     def add(self, symbols: Iterable[str]) -> None:
         """Remember markets in which something has moved."""

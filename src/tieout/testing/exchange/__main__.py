@@ -8,14 +8,12 @@ import base64
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from decimal import Decimal
 from typing import Final
 
 from tieout.errors import MissingExtra
 from tieout.testing.exchange.faults import Fault, Faults, Trouble
 from tieout.testing.exchange.market import Market
 from tieout.testing.exchange.model import Exchange
-from tieout.testing.exchange.terms import FeePlan
 
 KEYS: Final = {
     "binance": ("simulated-binance", "not-a-secret"),
@@ -55,8 +53,7 @@ def built(chosen: argparse.Namespace) -> Exchange:
     """The exchange that was asked for: an account `main` at each venue."""
     exchange = Exchange(seed=chosen.seed, faults=Faults(chosen.seed, chosen.fault))
     for venue, (key, secret) in KEYS.items():
-        fees = FeePlan(asset="quote") if venue == "kraken" else FeePlan(maker=Decimal("0.0008"))
-        exchange.open(venue, key=key, secret=secret, fees=fees)
+        exchange.open(venue, key=key, secret=secret)
     market = Market(exchange, list(exchange.accounts.values()), seed=chosen.seed, rate=chosen.rate)
     market.endow()
     return exchange

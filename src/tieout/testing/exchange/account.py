@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 
 SIDES: Final = ("buy", "sell")
+BY_HAND: Final = "web_"
+"""How the client ids of orders begin that a person gave on the website: `origin` is `manual`."""
 
 
 class Account:
@@ -194,6 +196,8 @@ class Account:
             raise ValueError(f"{self.venue} does not list {symbol}")
         if (leg != "net") is not (self.hedged and listing.perpetual) or side not in SIDES:
             raise ValueError(f"{side} {leg}: not in this account's mode")
+        if client_id is not None and client_id.startswith(BY_HAND):
+            origin = "manual"
         number = self.exchange.next_order()
         return Order(
             number, client_id or f"t{number:x}", symbol, side, quantity, price, moment, moment,

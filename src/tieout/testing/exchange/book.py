@@ -48,6 +48,8 @@ class SimulatedBook:
     Args:
         delay: the least and the most seconds until it hears of an event.
         plants: what it gets wrong.
+        deaf: it never hears of orders of these origins, and `truth` has each of their fills as
+            UNHEARD: `manual`, `liquidation`, `adl`.
         product: `spot` or `perp` (at Kraken: on margin), to keep only what is of one of an
             account's products, as the venue adapters do; None: everything.
     """
@@ -61,6 +63,7 @@ class SimulatedBook:
         seed: int = 0,
         delay: tuple[float, float] = (0.0, 2.0),
         plants: Sequence[Plant] = (),
+        deaf: Sequence[str] = ("manual",),
         product: str | None = None,
     ) -> None:
         self._exchange = exchange
@@ -69,6 +72,7 @@ class SimulatedBook:
         self._chance = Random(f"{seed}:{name}:book")
         self._delay = delay
         self._product = product
+        self._deaf = frozenset(deaf)
         self._seeding = Seeding(plants, exchange.milliseconds())
         self._coming: list[tuple[int, int, _Heard]] = []
         self._numbers = count()
@@ -124,6 +128,10 @@ class SimulatedBook:
     def _hear(self, account: Account, event: Event) -> None:
         fill = event.fill
         kind = self._seeding.choose(fill) if fill is not None else None
+        if event.order is not None and event.order.origin in self._deaf:
+            if fill is None:
+                return
+            kind = Drift.UNHEARD
         heard = self._later(event.at)
         if kind is not None and fill is not None:
             event = self._wrong(account, event, fill, kind, heard) or event

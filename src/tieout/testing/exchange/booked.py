@@ -50,7 +50,7 @@ def trade(account: Account, fill: Fill, sequence: int) -> Values:
         "timestamp": fill.at * MILLI,
         "liquidity": "maker" if fill.maker else "taker",
         "exec_type": fill.execution,
-        "sequence": Decimal(fill.id if account.venue == "binance" else sequence),
+        "sequence": Decimal(sequence if account.venue == "bybit" else fill.id),
     }
 
 

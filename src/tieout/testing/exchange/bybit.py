@@ -83,7 +83,7 @@ class Bybit:
                 403, "access too frequent, please try again in 5 minutes", headers, "text/plain"
             )
         body = _envelope(0, 10006, "Too many visits. Exceeded the API Rate Limit.", {})
-        return Reply(429, encoded(body), headers)
+        return Reply(200, encoded(body), headers)
 
     def unavailable(self) -> Reply:
         body = _envelope(0, 10016, "Service is restarting.", {})

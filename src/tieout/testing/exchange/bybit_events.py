@@ -243,7 +243,7 @@ def _execution_row(call: Call, fill: Fill, sequence: int) -> dict[str, Any]:
         row |= {
             "createType": _created(order),
             "execPnl": stripped(fill.realised),
-            "closedSize": "0",
+            "closedSize": stripped(fill.quantity) if _closes(order) else "0",
         }
     return row
 
@@ -340,3 +340,8 @@ def _log_movement(call: Call, event: Event, change: Decimal) -> dict[str, Any]:
         "tradeId": f"f{movement.id:031x}" if funding else "",
         "transSubType": "",
     }
+
+
+def _closes(order: Order) -> bool:
+    """Whether an order of a hedged account makes its leg smaller."""
+    return (order.leg, order.side) in {("long", "sell"), ("short", "buy")}

@@ -31,8 +31,8 @@ class Trouble(StrEnum):
 
     TIMEOUT = "timeout"  # a request: no answer
     DROPPED = "dropped"  # a request: the connection is lost
-    RATE_LIMITED = "rate_limited"  # a request: 429, or the venue's code, with Retry-After
-    BANNED = "banned"  # a request: 418
+    RATE_LIMITED = "rate_limited"  # a request: 429, or 200 and the venue's code; Retry-After
+    BANNED = "banned"  # a request: 418, 403, or the venue's code
     SERVER_ERROR = "server_error"  # a request: 500, 502, 503 or 504
     HTML = "html"  # a request: 502 and a page of HTML
     OUTAGE = "outage"  # a request: 503, or the venue's code for maintenance
@@ -118,7 +118,7 @@ FAIR: Final = Ruling()
 
 @dataclass
 class Faults:
-    """The faults of an exchange. Equal seeds and equal requests give equal faults."""
+    """The faults of one exchange. Equal seeds and equal requests give equal faults."""
 
     seed: int = 0
     plan: Sequence[Fault] = ()

@@ -72,7 +72,7 @@ class Kraken:
         if banned:
             return Reply(200, encoded({"error": ["EGeneral:Temporary lockout"]}))
         body = encoded({"error": ["EAPI:Rate limit exceeded"]})
-        return Reply(429, body, {"Retry-After": str(seconds)})
+        return Reply(200, body, {"Retry-After": str(seconds)})
 
     def unavailable(self) -> Reply:
         return Reply(200, encoded({"error": ["EService:Unavailable"]}))

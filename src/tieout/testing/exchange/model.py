@@ -140,7 +140,8 @@ class Exchange:
             raise ValueError(f"there is no venue {venue}; there are {', '.join(WALLETS)}")
         if (venue, name) in self.accounts:
             raise ValueError(f"there is an account {name} at {venue} already")
-        account = Account(self, venue, name, hedged=hedged, fees=fees or FeePlan())
+        usual = FeePlan(asset="quote") if venue == "kraken" else FeePlan()
+        account = Account(self, venue, name, hedged=hedged, fees=fees or usual)
         self.accounts[venue, name] = account
         if key is not None and secret is not None:
             self.keys[key] = ApiKey(key, secret, account, trade, withdraw)

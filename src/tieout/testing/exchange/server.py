@@ -49,7 +49,7 @@ class Server:
     host: str
     port: int = 0
     closing: asyncio.Event = field(default_factory=asyncio.Event)
-    sockets: set[web.WebSocketResponse] = field(default_factory=set)
+    sockets: dict[web.WebSocketResponse, web.Request] = field(default_factory=dict)
 
     @property
     def base_url(self) -> str:
@@ -63,8 +63,15 @@ class Server:
         """Close every websocket without a word, as a lost connection does; how many."""
         dropped = list(self.sockets)
         for socket in dropped:
-            await _abandon(socket)
+            await self.drop(socket)
         return len(dropped)
+
+    async def drop(self, socket: web.WebSocketResponse) -> None:
+        """Close the connection below a websocket: no closing frame is sent."""
+        request = self.sockets.get(socket)
+        if request is not None and request.transport is not None:
+            request.transport.close()
+        await asyncio.sleep(0)
 
 
 @asynccontextmanager
@@ -137,7 +144,7 @@ async def _spot_socket(server: Server, request: web.Request) -> web.StreamRespon
     """The websocket API: `userDataStream.subscribe.signature`, then events with its number."""
     socket = web.WebSocketResponse()
     await socket.prepare(request)
-    server.sockets.add(socket)
+    server.sockets[socket] = request
     streams: list[_Stream] = []
     try:
         async for message in socket:
@@ -150,7 +157,7 @@ async def _spot_socket(server: Server, request: web.Request) -> web.StreamRespon
                 number = len(streams)
                 streams.append(_Stream(server, socket, account, spot_messages, number))
     finally:
-        server.sockets.discard(socket)
+        server.sockets.pop(socket, None)
         for stream in streams:
             await stream.aclose()
     return socket
@@ -189,13 +196,13 @@ async def _futures_socket(server: Server, request: web.Request) -> web.StreamRes
         return web.Response(status=401, text="Invalid listenKey")
     socket = web.WebSocketResponse()
     await socket.prepare(request)
-    server.sockets.add(socket)
+    server.sockets[socket] = request
     stream = _Stream(server, socket, account, futures_messages, None)
     try:
         async for _ in socket:
             pass  # the client has nothing to say here
     finally:
-        server.sockets.discard(socket)
+        server.sockets.pop(socket, None)
         await stream.aclose()
     return socket
 
@@ -229,7 +236,7 @@ class _Stream:
         while True:
             message = await self._waiting.get()
             if exchange.faults.drops(exchange.milliseconds()):
-                await _abandon(self._socket)
+                await self._server.drop(self._socket)
                 return
             wrapped = (
                 message
@@ -247,12 +254,3 @@ class _Stream:
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
-
-
-async def _abandon(socket: web.WebSocketResponse) -> None:
-    """Close the connection below the websocket: no closing frame is sent."""
-    request = socket._req  # noqa: SLF001
-    transport = None if request is None else request.transport
-    if transport is not None:
-        transport.close()
-    await asyncio.sleep(0)

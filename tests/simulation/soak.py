@@ -1,0 +1,510 @@
+"""Five minutes of a busy market, from a seed, watched by all kinds of monitors: the whole truth.
+
+    python tests/simulation/soak.py --seeds 20              # all of it
+    python tests/simulation/soak.py --seed 7 --only quiet   # one world
+
+Each world is one simulated exchange on virtual time, in Binance's format: 12 spot markets and 12
+perpetuals of one account, 1,000 fills a second in all. Two books hear of each fill 0 to 2 s late,
+out of order and some of them twice, and get some wrong on purpose. Monitors compare perpetual
+positions, spot balances, and orders and trades of both; every verdict is held against the truth:
+
+1. No break that was not planted, and none whose size is wrong. One in doubt has to be about a key
+   that is wrong.
+2. Nothing that is wrong is said to agree, once it can be known: an entry that one side lacks is in
+   flight until its deadline.
+3. What is planted is found by the first comparison that begins after that, so within one cycle plus
+   the grace; unless the key was held back, which is counted.
+
+Exit code: 0 if all of that holds, else 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import ExitStack, closing
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import chain, combinations
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import patch
+
+from live_world import KEY, SECRET, Alerts, Seen
+
+from tieout import wiring
+from tieout.config import load
+from tieout.core.canonical import nanoseconds
+from tieout.core.confirm import Confirmation, State, Verdict
+from tieout.core.entries import Key
+from tieout.service.live import monitor as monitor_module
+from tieout.service.live import snapshots
+from tieout.service.live.monitor import Monitor
+from tieout.service.live.verdict import verdict as real_verdict
+from tieout.service.runs import RunOutcome
+from tieout.testing import virtual
+from tieout.testing.exchange import Exchange
+from tieout.testing.exchange.book import SimulatedBook
+from tieout.testing.exchange.faults import Fault, Faults, Trouble
+from tieout.testing.exchange.market import Market
+from tieout.testing.exchange.planting import Drift, Plant, Planted
+from tieout.wiring import live
+
+CYCLE, GRACE, LAG = 30, 5, 2
+"""Seconds."""
+
+SPAWN: Final = get_context("spawn")
+
+KINDS: Final = ("perp-positions", "spot-balances", "perp-orders", "spot-orders", "perp-trades",
+                "spot-trades")  # fmt: skip
+LINE: Final = (
+    Trouble.TIMEOUT, Trouble.DROPPED, Trouble.RATE_LIMITED, Trouble.SERVER_ERROR, Trouble.HTML,
+    Trouble.CUT, Trouble.EMPTY_BODY, Trouble.EMPTY_OBJECT, Trouble.DOUBLED,
+)  # fmt: skip
+
+
+def faulty(seed: int) -> Faults:
+    """Each kind of fault, several of them at a time."""
+    return Faults(
+        seed,
+        [
+            *(Fault(each, rate=0.005, seconds=(0.5, 2.0)) for each in LINE),
+            Fault(Trouble.STALE, rate=0.2, seconds=(0.5, 10.0)),
+            Fault(Trouble.EMPTY_ACCOUNT, at=[100.0, 190.0]),
+            Fault(Trouble.MISSING_FILL, rate=0.00001),
+            Fault(Trouble.LATE_FILL, rate=0.0001, seconds=(2.0, 10.0)),
+            Fault(Trouble.OUTAGE, between=[(150.0, 165.0)]),
+            Fault(Trouble.LIQUIDATION, rate=0.02),
+            Fault(Trouble.ADL, rate=0.02),
+        ],
+    )
+
+
+PLANTS: Final = {
+    "perp": [
+        Plant(Drift.UNHEARD, 60.0, "BTC/USDT:USDT"),
+        Plant(Drift.PHANTOM, 105.0, "SOL/USDT:USDT"),
+        Plant(Drift.QUANTITY, 170.0, "XRP/USDT:USDT"),
+        Plant(Drift.UNHEARD, 215.0, "DOGE/USDT:USDT"),
+    ],
+    "spot": [
+        Plant(Drift.UNHEARD, 65.0, "BTC/USDT"),
+        Plant(Drift.FEE, 110.0, "ETH/USDT"),
+        Plant(Drift.QUANTITY, 160.0, "XRP/USDT"),
+        Plant(Drift.PHANTOM, 220.0, "ADA/USDT"),
+    ],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How large a world is.
+
+    Attributes:
+        rate: fills a second in all.
+        seconds: of trading while the monitors watch; `warm` before that.
+    """
+
+    rate: float = 1000.0
+    seconds: float = 300.0
+    warm: float = 30.0
+    kinds: Sequence[str] = KINDS
+
+
+@dataclass
+class Told:
+    """One comparison: what it said, and when it began.
+
+    Attributes:
+        began, ended: UTC nanoseconds.
+        verdicts: of snapshots.
+    """
+
+    name: str
+    began: int
+    ended: int
+    row: Any
+    breaks: list[Any]
+    verdicts: Mapping[Key, Verdict]
+
+
+@dataclass
+class World:
+    """One world, and what came of it.
+
+    Attributes:
+        truth: by product.
+        excused: ids of fills that the venue itself lists late or never.
+    """
+
+    seed: int
+    faults: bool
+    scale: Scale = field(default_factory=Scale)
+    told: list[Told] = field(default_factory=list)
+    truth: dict[str, Sequence[Planted]] = field(default_factory=dict)
+    excused: set[tuple[str, str]] = field(default_factory=set)
+    fills: int = 0
+    cpu: float = 0.0
+
+    def run(self) -> World:
+        """Trade and watch; afterwards `told` and `truth` are there."""
+        began = time.process_time()
+        os.environ.update(VENUE_KEY=KEY, VENUE_SECRET=SECRET)
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            watch = Watch()
+            stack.enter_context(patch.object(monitor_module, "verdict", watch.verdict))
+            stack.enter_context(patch.object(snapshots, "Confirmation", watch.confirmation()))
+            virtual.run(self._live(folder, watch))
+        self.cpu = time.process_time() - began
+        return self
+
+    async def _live(self, folder: Path, watch: Watch) -> None:
+        clock, scale = virtual.VirtualClock(), self.scale
+        faults = faulty(self.seed) if self.faults else Faults(self.seed)
+        exchange = Exchange(
+            clock, seed=self.seed, visibility=(0.0, 2.0), limits=False, faults=faults
+        )
+        account = exchange.open("binance", "main", key=KEY, secret=SECRET)
+        market = Market(exchange, [account], seed=self.seed, rate=scale.rate)
+        market.endow()
+        books = {
+            product: SimulatedBook(
+                exchange, [account], name=f"{product}-book", seed=self.seed,
+                plants=plants, product=product,
+            )
+            for product, plants in PLANTS.items()
+        }  # fmt: skip
+
+        def heard(monitor: Monitor, outcome: RunOutcome) -> None:
+            self.told.append(watch.told(monitor, outcome))
+
+        parts = live.World(clock=clock, transport=exchange.transport(), every=every, inline=True)
+        with closing(wiring.open_store("sqlite://")) as store:
+            async with live.supervised(
+                self._settings(folder),
+                store,
+                feeds={f"{product}-book": book for product, book in books.items()},
+                heard=heard,
+                notifier=Alerts(Seen()),
+                world=parts,
+            ) as supervisor:
+                await asyncio.sleep(scale.warm)
+                await supervisor.start()
+                await asyncio.sleep(max(0.0, scale.warm + scale.seconds - _passed(clock)))
+        self.truth = {product: list(book.truth) for product, book in books.items()}
+        self.fills = market.fills
+        for each in faults.of(Trouble.MISSING_FILL, Trouble.LATE_FILL):
+            _, _, symbol, number = each.subject.split()
+            self.excused.add((symbol, number))
+
+    def _settings(self, folder: Path) -> Any:
+        text = ["version: 1", "reporting_currency: USDT", "sources:"]
+        for product in PLANTS:
+            text.append(f"  {product}-book: {{type: frame}}")
+            text.append(
+                f"  {product}: {{type: venue, venue: binance_{product}, account: main,"
+                " api_key: env:VENUE_KEY, secret: env:VENUE_SECRET, options: {rate_limit: false}}"
+            )
+        text.append("reconciliations:")
+        for kind in self.scale.kinds:
+            product, records = kind.split("-")
+            window = {"orders": ", lookback: 30s", "trades": ", lookback: 15s, full: 60s"}
+            text.append(
+                f"  {kind}: {{records: {records}, internal: {product}-book, external: {product},"
+                f" every: {CYCLE}s, grace: {GRACE}s, lag: {LAG}s{window.get(records, '')}}}"
+            )
+        path = folder / "live.yaml"
+        path.write_text("\n".join(text))
+        return load(path)
+
+
+def every(seconds: float, name: str, call: Callable[[], Awaitable[object]]) -> Callable[[], None]:
+    """Ticks on virtual time, however long a comparison takes: a monitor merges what is too much."""
+    begun = set()
+
+    async def tick() -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            task = asyncio.ensure_future(call())
+            begun.add(task)
+            task.add_done_callback(begun.discard)
+
+    return asyncio.create_task(tick(), name=name).cancel
+
+
+def _passed(clock: virtual.VirtualClock) -> float:
+    return (clock.now() - virtual.START).total_seconds()
+
+
+class Watch:
+    """Knows when each comparison began, and what it found of each key."""
+
+    def __init__(self) -> None:
+        self._of: ContextVar[str] = ContextVar("of")
+        self._began: dict[str, int] = {}
+        self._verdicts: dict[str, Mapping[Key, Verdict]] = {}
+
+    async def verdict(self, setup: Any, bench: Any, **asked: Any) -> RunOutcome:
+        name = setup.rules.name
+        self._of.set(name)
+        self._began[name] = bench.now()
+        self._verdicts.pop(name, None)
+        return await real_verdict(setup, bench, **asked)
+
+    def confirmation(self) -> type[Confirmation]:
+        watch = self
+
+        class Watched(Confirmation):
+            def verdicts(self, keys: Iterable[Key] | None = None) -> Mapping[Key, Verdict]:
+                found = super().verdicts(keys)
+                watch._verdicts[watch._of.get()] = found
+                return found
+
+        return Watched
+
+    def told(self, monitor: Monitor, outcome: RunOutcome) -> Told:
+        name, ended = monitor.name, nanoseconds(outcome.row.as_of)
+        verdicts = self._verdicts.pop(name, {})
+        return Told(name, self._began[name], ended, outcome.row, list(outcome.breaks()), verdicts)
+
+
+# Holding it against the truth
+
+
+@dataclass
+class Score:
+    """What the comparisons of one kind came to.
+
+    Attributes:
+        wrong: what should never be: a false break, a wrong size, a false agreement, a miss.
+        found: planted and found by the first comparison that could; `held`: found later, as the
+            comparisons in between left it open; `unseen`: no comparison could, or none did so far
+            as all that could left it open.
+        lag: seconds from a fill to the end of the comparison that found it.
+    """
+
+    kind: str
+    statuses: Counter[str] = field(default_factory=Counter)
+    states: Counter[str] = field(default_factory=Counter)
+    breaks: int = 0
+    doubts: int = 0
+    excused: int = 0
+    found: int = 0
+    held: int = 0
+    unseen: int = 0
+    lag: float = 0.0
+    wrong: list[str] = field(default_factory=list)
+
+
+def score(world: World, kind: str) -> Score:
+    """Hold what the comparisons of one kind said against the truth."""
+    told = [each for each in world.told if each.name == kind]
+    product, records = kind.split("-")
+    result = Score(kind)
+    result.statuses.update(each.row.status.value for each in told)
+    result.breaks = sum(len(each.breaks) for each in told)
+    result.doubts = sum(found.doubt for each in told for found in each.breaks)
+    truth = world.truth[product]
+    if records in ("positions", "balances"):
+        for each in told:
+            _judge_snapshot(each, truth, result)
+        for planted in truth:
+            for key in planted.off:
+                if (key.kind.value + "s") == records and _ours(key, product):
+                    _sought(planted, told, lambda one, key=key: _said(one, key), result)
+    else:
+        for each in told:
+            _judge_events(each, truth, world.excused, records, result)
+        if records == "trades":
+            for planted in truth:
+                _sought(planted, told, lambda one, planted=planted: _named(one, planted), result)
+    return result
+
+
+def _ours(key: Key, product: str) -> bool:
+    return key.kind.value == "position" or (key.part == "futures") is (product == "perp")
+
+
+def _judge_snapshot(told: Told, truth: Sequence[Planted], result: Score) -> None:
+    for key, verdict in told.verdicts.items():
+        result.states[verdict.state.value] += 1
+        possible = _possible(key, told, truth)
+        if verdict.state is State.AGREES and Decimal(0) not in possible:
+            result.wrong.append(f"{_when(told)} {key.name} is said to agree: it is {possible} off")
+        if verdict.state is not State.BREAK:
+            continue
+        if verdict.doubt and (possible != {Decimal(0)} or "nothing is there" in verdict.why):
+            continue
+        if verdict.difference not in possible or not verdict.difference:
+            result.wrong.append(
+                f"{_when(told)} {key.name} is said to be {verdict.difference} off: {possible}"
+            )
+    broken = {key for key, each in told.verdicts.items() if each.state is State.BREAK}
+    names = {key.name for key in broken}
+    for found in told.breaks:
+        content = found.content["key"]
+        if told.verdicts and not names.intersection(map(str, content.values())):
+            still = _possible_named(content, told, truth)
+            if not still:
+                result.wrong.append(f"{_when(told)} a break without a verdict: {content}")
+
+
+def _possible_named(content: Mapping[str, Any], told: Told, truth: Sequence[Planted]) -> bool:
+    """Whether a break that stayed open is about a key that is wrong."""
+    named = set(map(str, content.values()))
+    return any(key.name in named for each in truth if _at(each) <= told.ended for key in each.off)
+
+
+def _possible(key: Key, told: Told, truth: Sequence[Planted]) -> set[Decimal]:
+    """By how much the book may be off: a fill may be in flight until its deadline."""
+    certain, recent = Decimal(0), []
+    for each in truth:
+        off = each.off.get(key)
+        if off is None or _at(each) > told.ended:
+            continue
+        if _due(each) <= told.began:
+            certain += off
+        else:
+            recent.append(off)
+    subsets = chain.from_iterable(combinations(recent, n) for n in range(len(recent) + 1))
+    return {certain + sum(subset, Decimal(0)) for subset in subsets}
+
+
+def _at(planted: Planted) -> int:
+    return planted.at * 1_000_000
+
+
+def _due(planted: Planted) -> int:
+    """From when on a comparison that begins has to know."""
+    return max(_at(planted) + (GRACE + LAG) * 1_000_000_000, planted.heard * 1_000_000)
+
+
+def _judge_events(
+    told: Told, truth: Sequence[Planted], excused: set[tuple[str, str]], records: str, result: Score
+) -> None:
+    known = [each for each in truth if _at(each) <= told.ended]
+    ids = {each.trade_id if records == "trades" else each.order_id for each in known}
+    for found in told.breaks:
+        content = found.content
+        values = {str(value) for value in content["key"].values()}
+        if ids & values:
+            continue
+        if records == "trades" and any({symbol, id_} <= values for symbol, id_ in excused):
+            result.excused += 1
+            continue
+        if not found.doubt:
+            result.wrong.append(f"{_when(told)} {content['kind']} {content['key']}")
+
+
+Say = bool | None
+"""Found; said to be right (False); left open (None)."""
+
+
+def _said(told: Told, key: Key) -> Say:
+    verdict = told.verdicts.get(key)
+    if verdict is None or verdict.state not in (State.BREAK, State.AGREES):
+        return None
+    return verdict.state is State.BREAK
+
+
+def _named(told: Told, planted: Planted) -> Say:
+    for found in told.breaks:
+        values = {str(value) for value in found.content["key"].values()}
+        if planted.trade_id in values and planted.symbol in values:
+            return True
+    return False if told.row.status.value in ("clean", "breaks") else None
+
+
+def _sought(planted: Planted, told: Sequence[Told], say: Any, result: Score) -> None:
+    """When a planted drift was found."""
+    said = [(each, say(each)) for each in told if each.began >= _due(planted)]
+    position = next((n for n, (_, one) in enumerate(said) if one), None)
+    before = said if position is None else said[:position]
+    if any(one is False for _, one in before):
+        # Of a snapshot another drift may have made up for it: that is judged by the amounts.
+        if all(not each.verdicts for each, _ in before):
+            result.wrong.append(f"{planted.kind} of {planted.symbol} {planted.trade_id} is missed")
+            return
+    if position is None:
+        result.unseen += 1
+        return
+    if position:
+        result.held += 1
+    else:
+        result.found += 1
+        result.lag = max(result.lag, (said[0][0].ended - _at(planted)) / 1e9)
+
+
+def _when(told: Told) -> str:
+    start = nanoseconds(virtual.START)
+    return f"{(told.began - start) / 1e9:.1f}-{(told.ended - start) / 1e9:.1f} s:"
+
+
+# The table
+
+
+def scored(seed: int, faults: bool, scale: Scale) -> tuple[World, list[Score]]:
+    """A world, run and judged."""
+    world = World(seed, faults, scale).run()
+    return world, [score(world, kind) for kind in scale.kinds]
+
+
+def _line(seed: int, faults: bool, scale: Scale) -> tuple[list[str], int]:
+    world, scores = scored(seed, faults, scale)
+    lines = []
+    for each in scores:
+        runs = " ".join(f"{count} {status}" for status, count in sorted(each.statuses.items()))
+        states = " ".join(f"{count} {state}" for state, count in sorted(each.states.items()))
+        sought = (
+            f"{each.found} at once (<= {each.lag:.1f} s), {each.held} later, {each.unseen} open"
+        )
+        lines.append(
+            f"{seed:>4} {'faults' if faults else 'quiet':<6} {each.kind:<14} {runs:<36} "
+            f"{sought:<38} {each.doubts} doubt {each.excused} excused {len(each.wrong)} WRONG"
+            + (f"  [{states}]" if states else "")
+        )
+        lines += [f"       WRONG {each.kind}: {text}" for text in each.wrong]
+    lines.append(f"{seed:>4} {world.fills} fills, {world.cpu:.0f} s of CPU")
+    return lines, sum(len(each.wrong) for each in scores)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the worlds side by side, print a line for each kind of each."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=20, help="seeds 1 to N (default 20)")
+    parser.add_argument("--seed", type=int, nargs="+", help="these seeds instead")
+    parser.add_argument("--only", choices=("quiet", "faults"), help="without or with faults")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--rate", type=float, default=1000.0, help="fills a second in all")
+    parser.add_argument("--seconds", type=float, default=300.0, help="of trading")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="worlds at a time")
+    asked = parser.parse_args(arguments)
+    scale = Scale(asked.rate, asked.seconds, kinds=asked.kinds)
+    worlds = [
+        (seed, faults)
+        for seed in asked.seed or range(1, asked.seeds + 1)
+        for faults in (False, True)
+        if asked.only in (None, "faults" if faults else "quiet")
+    ]
+    wrong = 0
+    with ProcessPoolExecutor(asked.jobs, max_tasks_per_child=1, mp_context=SPAWN) as pool:
+        for done in as_completed(pool.submit(_line, *each, scale) for each in worlds):
+            lines, count = done.result()
+            wrong += count
+            print("\n".join(lines), flush=True)  # noqa: T201
+    print(f"{len(worlds)} worlds, {wrong} wrong")  # noqa: T201
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
