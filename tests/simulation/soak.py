@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import sys
 import tempfile
@@ -29,7 +30,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import ExitStack, closing
+from contextlib import AsyncExitStack, ExitStack, closing
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -46,6 +47,7 @@ from tieout.config import load
 from tieout.core.canonical import nanoseconds
 from tieout.core.confirm import Confirmation, State, Verdict
 from tieout.core.entries import Key
+from tieout.ports import Clock
 from tieout.service.live import monitor as monitor_module
 from tieout.service.live import snapshots
 from tieout.service.live.monitor import Monitor
@@ -56,68 +58,76 @@ from tieout.testing.exchange import Exchange
 from tieout.testing.exchange.book import SimulatedBook
 from tieout.testing.exchange.faults import Fault, Faults, Trouble
 from tieout.testing.exchange.market import Market
+from tieout.testing.exchange.model import SystemClock
 from tieout.testing.exchange.planting import Drift, Plant, Planted
+from tieout.testing.exchange.server import Server, serve
 from tieout.wiring import live
-
-CYCLE, GRACE, LAG = 30, 5, 2
-"""Seconds."""
 
 SPAWN: Final = get_context("spawn")
 
-KINDS: Final = ("perp-positions", "spot-balances", "perp-orders", "spot-orders", "perp-trades",
-                "spot-trades")  # fmt: skip
+KINDS: Final = (
+    "perp-positions", "spot-balances", "perp-orders", "spot-orders", "perp-trades", "spot-trades",
+)  # fmt: skip
 LINE: Final = (
     Trouble.TIMEOUT, Trouble.DROPPED, Trouble.RATE_LIMITED, Trouble.SERVER_ERROR, Trouble.HTML,
     Trouble.CUT, Trouble.EMPTY_BODY, Trouble.EMPTY_OBJECT, Trouble.DOUBLED,
 )  # fmt: skip
-
-
-def faulty(seed: int) -> Faults:
-    """Each kind of fault, several of them at a time."""
-    return Faults(
-        seed,
-        [
-            *(Fault(each, rate=0.005, seconds=(0.5, 2.0)) for each in LINE),
-            Fault(Trouble.STALE, rate=0.2, seconds=(0.5, 10.0)),
-            Fault(Trouble.EMPTY_ACCOUNT, at=[100.0, 190.0]),
-            Fault(Trouble.MISSING_FILL, rate=0.00001),
-            Fault(Trouble.LATE_FILL, rate=0.0001, seconds=(2.0, 10.0)),
-            Fault(Trouble.OUTAGE, between=[(150.0, 165.0)]),
-            Fault(Trouble.LIQUIDATION, rate=0.02),
-            Fault(Trouble.ADL, rate=0.02),
-        ],
-    )
-
-
 PLANTS: Final = {
-    "perp": [
-        Plant(Drift.UNHEARD, 60.0, "BTC/USDT:USDT"),
-        Plant(Drift.PHANTOM, 105.0, "SOL/USDT:USDT"),
-        Plant(Drift.QUANTITY, 170.0, "XRP/USDT:USDT"),
-        Plant(Drift.UNHEARD, 215.0, "DOGE/USDT:USDT"),
-    ],
-    "spot": [
-        Plant(Drift.UNHEARD, 65.0, "BTC/USDT"),
-        Plant(Drift.FEE, 110.0, "ETH/USDT"),
-        Plant(Drift.QUANTITY, 160.0, "XRP/USDT"),
-        Plant(Drift.PHANTOM, 220.0, "ADA/USDT"),
-    ],
-}
+    "perp": (
+        (Drift.UNHEARD, 0.10, "BTC/USDT:USDT"), (Drift.PHANTOM, 0.25, "SOL/USDT:USDT"),
+        (Drift.QUANTITY, 0.45, "XRP/USDT:USDT"), (Drift.UNHEARD, 0.60, "DOGE/USDT:USDT"),
+    ),
+    "spot": (
+        (Drift.UNHEARD, 0.12, "BTC/USDT"), (Drift.FEE, 0.27, "ETH/USDT"),
+        (Drift.QUANTITY, 0.43, "XRP/USDT"), (Drift.PHANTOM, 0.62, "ADA/USDT"),
+    ),
+}  # fmt: skip
+"""What the books get wrong, and at which part of the time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How large a world is.
+    """How large a world is. Times in seconds.
 
     Attributes:
         rate: fills a second in all.
         seconds: of trading while the monitors watch; `warm` before that.
+        late: until a book has heard of a fill, and until the venue lists it, at most.
+        http: on loopback and in real time.
     """
 
     rate: float = 1000.0
     seconds: float = 300.0
     warm: float = 30.0
+    cycle: float = 30.0
+    grace: float = 5.0
+    lag: float = 2.0
+    late: float = 2.0
     kinds: Sequence[str] = KINDS
+    http: bool = False
+
+    def at(self, part: float) -> float:
+        """Seconds since the exchange began."""
+        return self.warm + part * self.seconds
+
+    def plants(self, product: str) -> list[Plant]:
+        return [Plant(kind, self.at(part), symbol) for kind, part, symbol in PLANTS[product]]
+
+    def faults(self, seed: int) -> Faults:
+        """Each kind of fault, several of them at a time."""
+        return Faults(
+            seed,
+            [
+                *(Fault(each, rate=0.005, seconds=(0.5, 2.0)) for each in LINE),
+                Fault(Trouble.STALE, rate=0.2, seconds=(0.5, 10.0)),
+                Fault(Trouble.EMPTY_ACCOUNT, at=[self.at(0.23), self.at(0.53)]),
+                Fault(Trouble.MISSING_FILL, rate=0.00001),
+                Fault(Trouble.LATE_FILL, rate=0.0001, seconds=(2.0, 10.0)),
+                Fault(Trouble.OUTAGE, between=[(self.at(0.40), self.at(0.45))]),
+                Fault(Trouble.LIQUIDATION, rate=0.02),
+                Fault(Trouble.ADL, rate=0.02),
+            ],
+        )
 
 
 @dataclass
@@ -164,64 +174,89 @@ class World:
             watch = Watch()
             stack.enter_context(patch.object(monitor_module, "verdict", watch.verdict))
             stack.enter_context(patch.object(snapshots, "Confirmation", watch.confirmation()))
-            virtual.run(self._live(folder, watch))
+            if self.scale.http:
+                asyncio.run(self._served(folder, watch))
+            else:
+                virtual.run(self._live(folder, watch, virtual.VirtualClock()))
         self.cpu = time.process_time() - began
         return self
 
-    async def _live(self, folder: Path, watch: Watch) -> None:
-        clock, scale = virtual.VirtualClock(), self.scale
-        faults = faulty(self.seed) if self.faults else Faults(self.seed)
-        exchange = Exchange(
-            clock, seed=self.seed, visibility=(0.0, 2.0), limits=False, faults=faults
-        )
+    async def _served(self, folder: Path, watch: Watch) -> None:
+        await self._live(folder, watch, SystemClock())
+
+    async def _live(self, folder: Path, watch: Watch, clock: Clock) -> None:
+        scale = self.scale
+        faults = scale.faults(self.seed) if self.faults else Faults(self.seed)
+        late = 0.0, scale.late
+        exchange = Exchange(clock, seed=self.seed, visibility=late, limits=False, faults=faults)
         account = exchange.open("binance", "main", key=KEY, secret=SECRET)
         market = Market(exchange, [account], seed=self.seed, rate=scale.rate)
         market.endow()
         books = {
             product: SimulatedBook(
-                exchange, [account], name=f"{product}-book", seed=self.seed,
-                plants=plants, product=product,
+                exchange, [account], name=f"{product}-book", seed=self.seed, delay=late,
+                plants=scale.plants(product), product=product,
             )
-            for product, plants in PLANTS.items()
+            for product in PLANTS
         }  # fmt: skip
 
         def heard(monitor: Monitor, outcome: RunOutcome) -> None:
             self.told.append(watch.told(monitor, outcome))
 
-        parts = live.World(clock=clock, transport=exchange.transport(), every=every, inline=True)
-        with closing(wiring.open_store("sqlite://")) as store:
-            async with live.supervised(
-                self._settings(folder),
-                store,
-                feeds={f"{product}-book": book for product, book in books.items()},
-                heard=heard,
-                notifier=Alerts(Seen()),
-                world=parts,
-            ) as supervisor:
-                await asyncio.sleep(scale.warm)
-                await supervisor.start()
-                await asyncio.sleep(max(0.0, scale.warm + scale.seconds - _passed(clock)))
+        began = clock.now()
+        async with AsyncExitStack() as stack:
+            server = await stack.enter_async_context(serve(exchange)) if scale.http else None
+            world = live.World(
+                clock=clock,
+                transport=None if scale.http else exchange.transport(),
+                every=every,
+                inline=not scale.http,
+            )
+            store = stack.enter_context(closing(wiring.open_store(self._store(folder))))
+            supervisor = await stack.enter_async_context(
+                live.supervised(
+                    self._settings(folder, server),
+                    store,
+                    feeds={f"{product}-book": book for product, book in books.items()},
+                    heard=heard,
+                    notifier=Alerts(Seen()),
+                    world=world,
+                )
+            )
+            await asyncio.sleep(scale.warm)
+            await supervisor.start()
+            passed = (clock.now() - began).total_seconds()
+            await asyncio.sleep(max(0.0, scale.warm + scale.seconds - passed))
         self.truth = {product: list(book.truth) for product, book in books.items()}
         self.fills = market.fills
         for each in faults.of(Trouble.MISSING_FILL, Trouble.LATE_FILL):
             _, _, symbol, number = each.subject.split()
             self.excused.add((symbol, number))
 
-    def _settings(self, folder: Path) -> Any:
+    def _store(self, folder: Path) -> str:
+        return f"sqlite:///{folder}/tieout.db" if self.scale.http else "sqlite://"
+
+    def _settings(self, folder: Path, server: Server | None) -> Any:
+        scale, urls, on = self.scale, "", "start, interval"
+        if server is not None:
+            urls = f", base_url: '{server.base_url}', ws_url: '{server.ws_url}'"
+            on += ", events"
         text = ["version: 1", "reporting_currency: USDT", "sources:"]
         for product in PLANTS:
             text.append(f"  {product}-book: {{type: frame}}")
             text.append(
                 f"  {product}: {{type: venue, venue: binance_{product}, account: main,"
-                " api_key: env:VENUE_KEY, secret: env:VENUE_SECRET, options: {rate_limit: false}}"
+                " api_key: env:VENUE_KEY, secret: env:VENUE_SECRET, options: {rate_limit: false}"
+                f"{urls}}}"
             )
         text.append("reconciliations:")
-        for kind in self.scale.kinds:
+        window = {"orders": ", lookback: 30s", "trades": ", lookback: 15s, full: 60s"}
+        for kind in scale.kinds:
             product, records = kind.split("-")
-            window = {"orders": ", lookback: 30s", "trades": ", lookback: 15s, full: 60s"}
             text.append(
                 f"  {kind}: {{records: {records}, internal: {product}-book, external: {product},"
-                f" every: {CYCLE}s, grace: {GRACE}s, lag: {LAG}s{window.get(records, '')}}}"
+                f" every: {_ms(scale.cycle)}, grace: {_ms(scale.grace)}, lag: {_ms(scale.lag)}"
+                f", on: [{on}]{window.get(records, '')}}}"
             )
         path = folder / "live.yaml"
         path.write_text("\n".join(text))
@@ -242,8 +277,8 @@ def every(seconds: float, name: str, call: Callable[[], Awaitable[object]]) -> C
     return asyncio.create_task(tick(), name=name).cancel
 
 
-def _passed(clock: virtual.VirtualClock) -> float:
-    return (clock.now() - virtual.START).total_seconds()
+def _ms(seconds: float) -> str:
+    return f"{round(seconds * 1000)}ms"
 
 
 class Watch:
@@ -281,6 +316,21 @@ class Watch:
 # Holding it against the truth
 
 
+class Wrong:
+    """Something planted, with its times in nanoseconds.
+
+    Attributes:
+        due: from when on a comparison that begins has to know.
+    """
+
+    def __init__(self, planted: Planted, scale: Scale) -> None:
+        self.kind, self.symbol, self.off = planted.kind, planted.symbol, planted.off
+        self.trade_id, self.order_id = planted.trade_id, planted.order_id
+        self.at = planted.at * 1_000_000
+        deadline = round((scale.grace + scale.lag) * 1e9)
+        self.due = max(self.at + deadline, planted.heard * 1_000_000)
+
+
 @dataclass
 class Score:
     """What the comparisons of one kind came to.
@@ -314,7 +364,7 @@ def score(world: World, kind: str) -> Score:
     result.statuses.update(each.row.status.value for each in told)
     result.breaks = sum(len(each.breaks) for each in told)
     result.doubts = sum(found.doubt for each in told for found in each.breaks)
-    truth = world.truth[product]
+    truth = [Wrong(each, world.scale) for each in world.truth[product]]
     if records in ("positions", "balances"):
         for each in told:
             _judge_snapshot(each, truth, result)
@@ -335,7 +385,7 @@ def _ours(key: Key, product: str) -> bool:
     return key.kind.value == "position" or (key.part == "futures") is (product == "perp")
 
 
-def _judge_snapshot(told: Told, truth: Sequence[Planted], result: Score) -> None:
+def _judge_snapshot(told: Told, truth: Sequence[Wrong], result: Score) -> None:
     for key, verdict in told.verdicts.items():
         result.states[verdict.state.value] += 1
         possible = _possible(key, told, truth)
@@ -359,20 +409,20 @@ def _judge_snapshot(told: Told, truth: Sequence[Planted], result: Score) -> None
                 result.wrong.append(f"{_when(told)} a break without a verdict: {content}")
 
 
-def _possible_named(content: Mapping[str, Any], told: Told, truth: Sequence[Planted]) -> bool:
+def _possible_named(content: Mapping[str, Any], told: Told, truth: Sequence[Wrong]) -> bool:
     """Whether a break that stayed open is about a key that is wrong."""
     named = set(map(str, content.values()))
-    return any(key.name in named for each in truth if _at(each) <= told.ended for key in each.off)
+    return any(key.name in named for each in truth if each.at <= told.ended for key in each.off)
 
 
-def _possible(key: Key, told: Told, truth: Sequence[Planted]) -> set[Decimal]:
+def _possible(key: Key, told: Told, truth: Sequence[Wrong]) -> set[Decimal]:
     """By how much the book may be off: a fill may be in flight until its deadline."""
     certain, recent = Decimal(0), []
     for each in truth:
         off = each.off.get(key)
-        if off is None or _at(each) > told.ended:
+        if off is None or each.at > told.ended:
             continue
-        if _due(each) <= told.began:
+        if each.due <= told.began:
             certain += off
         else:
             recent.append(off)
@@ -380,19 +430,10 @@ def _possible(key: Key, told: Told, truth: Sequence[Planted]) -> set[Decimal]:
     return {certain + sum(subset, Decimal(0)) for subset in subsets}
 
 
-def _at(planted: Planted) -> int:
-    return planted.at * 1_000_000
-
-
-def _due(planted: Planted) -> int:
-    """From when on a comparison that begins has to know."""
-    return max(_at(planted) + (GRACE + LAG) * 1_000_000_000, planted.heard * 1_000_000)
-
-
 def _judge_events(
-    told: Told, truth: Sequence[Planted], excused: set[tuple[str, str]], records: str, result: Score
+    told: Told, truth: Sequence[Wrong], excused: set[tuple[str, str]], records: str, result: Score
 ) -> None:
-    known = [each for each in truth if _at(each) <= told.ended]
+    known = [each for each in truth if each.at <= told.ended]
     ids = {each.trade_id if records == "trades" else each.order_id for each in known}
     for found in told.breaks:
         content = found.content
@@ -417,7 +458,7 @@ def _said(told: Told, key: Key) -> Say:
     return verdict.state is State.BREAK
 
 
-def _named(told: Told, planted: Planted) -> Say:
+def _named(told: Told, planted: Wrong) -> Say:
     for found in told.breaks:
         values = {str(value) for value in found.content["key"].values()}
         if planted.trade_id in values and planted.symbol in values:
@@ -425,9 +466,9 @@ def _named(told: Told, planted: Planted) -> Say:
     return False if told.row.status.value in ("clean", "breaks") else None
 
 
-def _sought(planted: Planted, told: Sequence[Told], say: Any, result: Score) -> None:
+def _sought(planted: Wrong, told: Sequence[Told], say: Any, result: Score) -> None:
     """When a planted drift was found."""
-    said = [(each, say(each)) for each in told if each.began >= _due(planted)]
+    said = [(each, say(each)) for each in told if each.began >= planted.due]
     position = next((n for n, (_, one) in enumerate(said) if one), None)
     before = said if position is None else said[:position]
     if any(one is False for _, one in before):
@@ -442,7 +483,7 @@ def _sought(planted: Planted, told: Sequence[Told], say: Any, result: Score) -> 
         result.held += 1
     else:
         result.found += 1
-        result.lag = max(result.lag, (said[0][0].ended - _at(planted)) / 1e9)
+        result.lag = max(result.lag, (said[0][0].ended - planted.at) / 1e9)
 
 
 def _when(told: Told) -> str:
@@ -460,6 +501,7 @@ def scored(seed: int, faults: bool, scale: Scale) -> tuple[World, list[Score]]:
 
 
 def _line(seed: int, faults: bool, scale: Scale) -> tuple[list[str], int]:
+    gc.set_threshold(200_000, 20, 100)  # a market's history is large, and stays
     world, scores = scored(seed, faults, scale)
     lines = []
     for each in scores:

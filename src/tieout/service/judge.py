@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -102,6 +102,12 @@ class _Sums:
     uncovered: int = 0
     waiting: list[OpenItem] = field(default_factory=list)
 
+    def add(self, live: Standing) -> None:
+        """Count what never came as far as the candidates."""
+        self.unknown += live.unknown
+        self.expected += live.expected
+        self.waiting += live.waiting
+
 
 def judge(
     setup: Setup,
@@ -134,21 +140,13 @@ def judge(
         within=matching.agreed_within,
     )
     drift = Drift()
-    live = setup.live
-    for candidate in matching.candidates:
-        if live is not None and _was_judged(candidate, live, worked_out):
-            continue
-        outcome = decide(candidate, bench)
-        if live is not None and isinstance(outcome, Break):
-            outcome = _as_known(outcome, candidate, live)
+    for candidate, outcome in _outcomes(matching, bench, setup.live):
         if watched and (open_ := _stays_open(outcome, candidate, bench, watched, intent)):
             sums.waiting += open_
         else:
             _count(outcome, candidate, sums, spool, drift, intent, bench)
-    if live is not None:
-        sums.unknown += live.unknown
-        sums.expected += live.expected
-        sums.waiting += live.waiting
+    if setup.live is not None:
+        sums.add(setup.live)
     after_cut = [*matching.internal.after_cut, *matching.external.after_cut]
     waiting = _kept([*sums.waiting, *after_cut, *_unreadable(facts, intent)], bench, spool)
     return Judged(
@@ -179,6 +177,19 @@ def judge(
         inputs=(*_inputs(coverage, task), *reference.inputs),
         policy=task.rules.policy,
     )
+
+
+def _outcomes(
+    matching: Matching, bench: Bench, live: Standing | None
+) -> Iterator[tuple[Candidate, Outcome]]:
+    """Every candidate with what is the matter with it."""
+    for candidate in matching.candidates:
+        if live is None:
+            yield candidate, decide(candidate, bench)
+        elif not _was_judged(candidate, live, bench.plan):
+            outcome = decide(candidate, bench)
+            known = isinstance(outcome, Break)
+            yield candidate, _as_known(outcome, candidate, live) if known else outcome
 
 
 def _was_judged(candidate: Candidate, live: Standing, worked_out: Plan) -> bool:

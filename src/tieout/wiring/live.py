@@ -67,7 +67,7 @@ def live_setup(
         universe=Universe(symbols),
         every=live.every,
         on=live.on,
-        summed=isinstance(internal.options, FreqtradeOptions) and records == "trades",
+        summed=isinstance(internal.options, FreqtradeOptions),
     )
 
 

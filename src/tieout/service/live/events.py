@@ -39,7 +39,8 @@ async def compare_events(
     timing, now = setup.timing, bench.now()
     begin = now - timing.full if cursor is None else cursor - timing.lookback
     begin = min(each for each in (begin, oldest, since) if each is not None)
-    margin = timing.grace + timing.lag
+    # Of an order that is compared as one sum, the first fill may be long ago.
+    margin = timing.closed if setup.summed else timing.grace + timing.lag
     records = setup.rules.records
     symbols = await setup.universe.known(setup.internal, now) or None
     ask = Ask(records, begin - margin, now, symbols)
@@ -58,7 +59,7 @@ async def compare_events(
 
 def _rows(setup: LiveSetup, index: int, answer: Answer) -> Rows:
     records = list(answer.records)
-    if setup.summed and index == 1:
+    if setup.summed and index == 1 and setup.rules.records == "trades":
         records = list(by_order(records))
     return Rows(
         source=answer.source,

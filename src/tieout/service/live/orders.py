@@ -81,7 +81,25 @@ async def _both(
     if traded:
         closed = await setup.external.fetch(Ask("orders", since=since, symbols=frozenset(traded)))
         opened = _merged(opened, closed)
-    return await setup.internal.fetch(Ask("orders", since=since, symbols=symbols)), opened
+    ours = await setup.internal.fetch(Ask("orders", since=since, symbols=symbols))
+    if ours.reasons and not (only := await _only_open(setup, symbols)).reasons:
+        return only, _without_closed(opened, only)
+    return ours, opened
+
+
+async def _only_open(setup: LiveSetup, symbols: frozenset[str] | None) -> Answer:
+    return await setup.internal.fetch(Ask("orders", symbols=symbols))
+
+
+def _without_closed(theirs: Answer, ours: Answer) -> Answer:
+    """Of a book that knows open orders only, those that the venue has closed are not missing."""
+    named = _by_name(ours)
+    kept = [
+        row
+        for row in theirs.records
+        if is_open(row.values) or any(name in named for name in _names(row))
+    ]
+    return replace(theirs, records=tuple(kept))
 
 
 def _merged(earlier: Answer, later: Answer) -> Answer:

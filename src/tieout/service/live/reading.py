@@ -13,11 +13,21 @@ from decimal import Decimal
 
 from tieout.core.compare import AMOUNTS
 from tieout.core.confirm import Reading
-from tieout.core.entries import Key
+from tieout.core.entries import Entry, Key
 from tieout.core.live import EVENTS, Answer, Ask
 from tieout.core.model import Record
 from tieout.ports import Feed
-from tieout.service.live.rows import KINDS, ZERO, amounts, before, by_key, covered_by, entries
+from tieout.service.live.rows import (
+    KINDS,
+    ZERO,
+    Home,
+    amounts,
+    before,
+    by_key,
+    covered_by,
+    entries,
+    home_of,
+)
 from tieout.service.live.setup import LiveBench, LiveSetup
 from tieout.service.live.universe import markets_of, unexplained
 
@@ -46,6 +56,7 @@ class Taken:
     external: dict[Key, Record]
     internal_answer: Answer
     external_answer: Answer
+    home: Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +97,14 @@ async def take(
     # the width of the window is over, by whatever clock: our own says nothing of the venue's.
     await _wait_until(answered + max(setup.timing.lag, window[1] - window[0]), bench)
     traded = await setup.universe.known(setup.internal, stated.asked_at)
-    # A book without trades does not say which of the venue's its amounts hold: none is added.
-    told = "trades" in setup.internal.offers
+    # A book without trades does not say which of the venue's its amounts hold: none is added. One
+    # that knows orders and not fills does not say which of an order's fills.
+    told = "trades" in setup.internal.offers and not setup.summed
     theirs = await events_of(setup.external, since, until, traded) if told else ()
-    ours = await _book(setup.internal, records, since, symbols)
-    external = by_key(records, stated.records)
-    internal = by_key(records, ours.answer.records)
-    covered = covered_by(ours.answer, stated).values()
-    own = entries(ours.events, KINDS[records])
-    states = _within(amounts(records, external), covered)
-    opening = _within(before(amounts(records, internal), own), covered)
-    if ours.answer.complete:  # what the venue has, and a whole book has not, the book has none of
-        opening = dict.fromkeys(states, ZERO) | opening
+    ours = await _book(setup.internal, records, since, symbols, told=told)
+    sides = _sides(setup, stated, ours)
     their = entries(theirs, KINDS[records])
-    moved = unexplained(states, opening, (*own, *their))
+    moved = unexplained(sides.states, sides.opening, (*sides.own, *their))
     if theirs and (more := markets_of(moved, markets) - traded):
         setup.universe.add(more)
         theirs += await events_of(setup.external, since, until, frozenset(more), ("trades",))
@@ -107,34 +112,54 @@ async def take(
     why = _gaps((*theirs, *ours.events), since, until)
     if not ours.steady:
         why.append(f"{setup.internal.name} changed whenever it was read")
-    return Taken(
-        reading=Reading(
-            taken=window,
-            stated=states,
-            listed=frozenset({KINDS[records]}) if stated.complete else frozenset(),
-            opening=opening,
-            book=own,
-            venue=their,
-            complete=not why,
-            why="; ".join(why),
-            version_before=version,
-            version_after=ours.version,
-            evented=bool(theirs),
-            together=stated.together,
-            doubt=doubt_of(stated, ours.answer),
-        ),
-        since=since,
-        internal=internal,
-        external=external,
-        internal_answer=ours.answer,
-        external_answer=stated,
+    reading = Reading(
+        taken=window,
+        stated=sides.states,
+        listed=frozenset({KINDS[records]}) if stated.complete else frozenset(),
+        opening=sides.opening,
+        book=sides.own,
+        venue=their,
+        complete=not why,
+        why="; ".join(why),
+        version_before=version,
+        version_after=ours.version,
+        evented=bool(theirs),
+        together=stated.together,
+        doubt=doubt_of(stated, ours.answer),
     )
+    return Taken(reading, since, sides.internal, sides.external, ours.answer, stated, sides.home)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Both answers by key, and what of them can be compared."""
+
+    home: Home
+    internal: dict[Key, Record]
+    external: dict[Key, Record]
+    own: list[Entry]
+    states: dict[Key, Decimal]
+    opening: dict[Key, Decimal]
+
+
+def _sides(setup: LiveSetup, stated: Answer, ours: _BookState) -> _Sides:
+    records = setup.rules.records
+    home = home_of(setup.external, stated)
+    external = by_key(records, stated.records, home)
+    internal = by_key(records, ours.answer.records, home)
+    covered = covered_by(ours.answer, stated).values()
+    own = entries(ours.events, KINDS[records])
+    states = _within(amounts(records, external), covered, home)
+    opening = _within(before(amounts(records, internal), own), covered, home)
+    if ours.answer.complete:  # what the venue has, and a whole book has not, the book has none of
+        opening = dict.fromkeys(states, ZERO) | opening
+    return _Sides(home, internal, external, own, states, opening)
 
 
 def doubt_of(stated: Answer, ours: Answer) -> str | None:
-    """Why a good answer is not to be believed: all at once nothing is there."""
-    if stated.doubt is not None:
-        return stated.doubt
+    """Why good answers are not to be believed: all at once nothing is there, or a book is old."""
+    if stated.doubt is not None or ours.doubt is not None:
+        return stated.doubt or ours.doubt
     column = AMOUNTS[stated.ask.records]
     held = sum(1 for row in ours.records if row.values.get(column))
     if held and not any(row.values.get(column) for row in stated.records):
@@ -172,11 +197,13 @@ async def events_of(
     return tuple(await asyncio.gather(*[feed.fetch(ask) for ask in asks]))
 
 
-async def _book(book: Feed, records: str, since: int, symbols: frozenset[str] | None) -> _BookState:
-    """The book's amounts and entries at one and the same moment."""
+async def _book(
+    book: Feed, records: str, since: int, symbols: frozenset[str] | None, *, told: bool
+) -> _BookState:
+    """The book's amounts and entries at one and the same moment. `told`: its entries count."""
     for attempt in range(1, TRIES + 1):
         version = await version_of(book)
-        events = await events_of(book, since, None, frozenset())
+        events = await events_of(book, since, None, frozenset()) if told else ()
         answer = await book.fetch(Ask(records, symbols=symbols))
         steady = await version_of(book) == version
         if steady or attempt == TRIES:
@@ -186,12 +213,14 @@ async def _book(book: Feed, records: str, since: int, symbols: frozenset[str] | 
 
 
 def _within(
-    amounts_: dict[Key, Decimal], covered: Collection[frozenset[str]]
+    amounts_: dict[Key, Decimal], covered: Collection[frozenset[str]], home: Home
 ) -> dict[Key, Decimal]:
     """The amounts that both answers are about: of others nothing can be said."""
-    if not covered:
-        return amounts_
-    return {key: each for key, each in amounts_.items() if all(key.name in c for c in covered)}
+    return {
+        key: each
+        for key, each in amounts_.items()
+        if home.holds(key) and all(key.name in names for names in covered)
+    }
 
 
 def _gaps(answers: Sequence[Answer], since: int, until: int) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
@@ -14,6 +15,7 @@ from tieout.core.live import Answer
 from tieout.core.model import Record, Side, Value
 from tieout.core.money import subtract
 from tieout.core.schema import RECORD_TYPES
+from tieout.ports import Feed
 
 KINDS: Final = {"positions": KeyKind.POSITION, "balances": KeyKind.BALANCE}
 ZERO: Final = Decimal(0)
@@ -23,22 +25,54 @@ NAMES: Final = {"positions": ("symbol", "leg", "net"), "balances": ("currency", 
 """What a key's name and part are called, and the part where a record does not say it."""
 
 
-def key_of(records: str, values: Mapping[str, Value]) -> Key:
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Whose amounts a comparison is about, and what they are called where a record does not say.
+
+    Attributes:
+        account, venue: those of the venue; empty where it does not say.
+        wallets: of balances, the wallets of its answer; None: every one that there is.
+    """
+
+    account: str = ""
+    venue: str = ""
+    wallets: frozenset[str] | None = None
+
+    def holds(self, key: Key) -> bool:
+        """Whether the venue's answer is about this key."""
+        if (self.account and key.account != self.account) or (
+            self.venue and key.venue != self.venue
+        ):
+            return False
+        return key.kind is not KeyKind.BALANCE or self.wallets is None or key.part in self.wallets
+
+    @property
+    def wallet(self) -> str:
+        """The only wallet; empty where there are several, or it is not known."""
+        return next(iter(self.wallets)) if self.wallets and len(self.wallets) == 1 else ""
+
+
+def home_of(feed: Feed, answer: Answer) -> Home:
+    """The home of a venue's answer."""
+    return Home(getattr(feed, "account", ""), getattr(feed, "venue", ""), answer.wallets)
+
+
+def key_of(records: str, values: Mapping[str, Value], home: Home = Home()) -> Key:
     """The key that a position or balance is about."""
     name, part, usual = NAMES[records]
     get = values.get
     return Key(  # these columns are texts
-        get("account") or "",  # type: ignore[arg-type]
-        get("venue") or "",  # type: ignore[arg-type]
+        get("account") or home.account,  # type: ignore[arg-type]
+        get("venue") or home.venue,  # type: ignore[arg-type]
         KINDS[records],
         get(name) or "",  # type: ignore[arg-type]
-        get(part) or usual,  # type: ignore[arg-type]
+        get(part) or usual or home.wallet,  # type: ignore[arg-type]
     )
 
 
-def by_key(records: str, rows: Iterable[Record]) -> dict[Key, Record]:
+def by_key(records: str, rows: Iterable[Record], home: Home = Home()) -> dict[Key, Record]:
     """Positions or balances by key. Of one key a source states one amount: see `Answer`."""
-    return {key_of(records, row.values): row for row in rows}
+    return {key_of(records, row.values, home): row for row in rows}
 
 
 def amounts(records: str, rows: Mapping[Key, Record]) -> dict[Key, Decimal]:

@@ -102,7 +102,8 @@ class _Aligned:
 
     def _outside(self) -> list[str]:
         """What one side has and the other's answer is not about."""
-        keys = (self.taken.internal.keys() | self.taken.external.keys()) - self.verdicts.keys()
+        seen = self.taken.internal.keys() | self.taken.external.keys()
+        keys = [key for key in seen - self.verdicts.keys() if self.taken.home.holds(key)]
         if not keys:
             return []
         names = sorted({key.name for key in keys})
@@ -123,7 +124,9 @@ class _Aligned:
         return reasons
 
     def _doubtful(self, record: Record) -> bool:
-        verdict = self.verdicts.get(key_of(self.setup.rules.records, record.values))
+        verdict = self.verdicts.get(
+            key_of(self.setup.rules.records, record.values, self.taken.home)
+        )
         return verdict is not None and verdict.doubt
 
     def _either(self, key: Key) -> Record:

@@ -113,8 +113,12 @@ class SimulatedBook:
         if type_.event:
             window = (ask.since or 0, now if ask.until is None else ask.until)
         records: list[Record] = []
+        named: dict[tuple[str, ...], tuple[str, ...]] = {}
         for values in self._answers(ask, window, now):
-            identity = {name: values[name] for name in type_.identity(frozenset(values))}
+            columns = tuple(values)
+            if columns not in named:
+                named[columns] = type_.identity(frozenset(columns))
+            identity = {name: values[name] for name in named[columns]}
             records.append(Record(values, identity, len(records) + 1))
         return Answer(self._name, ask, tuple(records), now, now, window=window, symbols=ask.symbols)
 
