@@ -10,7 +10,7 @@ UV := uv
 EXPORT = $(UV) export --no-config --frozen --quiet --no-header --no-annotate --no-emit-project
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check bench lock clean
+.PHONY: help venv demo test soak check bench lock clean
 .DELETE_ON_ERROR:
 
 help: ## list the targets
@@ -24,6 +24,9 @@ demo: $(VENV)/.run ## reconcile the bundled trading day and write its report
 test: $(VENV)/.dev ## run the tests, with at least 90 % of the code covered
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term $(ARGS)
 
+soak: $(VENV)/.dev ## watch 40 busy simulated markets for five minutes each: hours of computing
+	$(BIN)/python tests/simulation/soak.py $(ARGS)
+
 check: $(VENV)/.dev ## lint, format, types and layers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -34,8 +37,10 @@ check: $(VENV)/.dev ## lint, format, types and layers
 bench: ## measure Tieout beside its peers, each in an environment of its own
 	@$(MAKE) --no-print-directory VENV=$(VENV)/plain $(VENV)/plain/.run
 	@$(MAKE) --no-print-directory VENV=$(VENV)/bench $(VENV)/bench/.bench
+	@$(MAKE) --no-print-directory $(VENV)/.dev
 	@$(VENV)/plain/bin/python -m compileall -q src
-	$(VENV)/bench/bin/python benchmarks/run.py --python $(CURDIR)/$(VENV)/plain/bin/python $(ARGS)
+	$(VENV)/bench/bin/python benchmarks/run.py --python $(CURDIR)/$(VENV)/plain/bin/python \
+	    --live $(CURDIR)/$(BIN)/python $(ARGS)
 
 lock: ## resolve the dependencies again: uv.lock and requirements/ (needs uv)
 	env -u UV_INDEX_URL -u UV_DEFAULT_INDEX -u UV_INDEX -u UV_EXTRA_INDEX_URL -u UV_FIND_LINKS \

@@ -24,9 +24,10 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -101,13 +102,6 @@ def _differing(row: Record) -> Record:
     return Record({**row.values, "quantity": quantity + 1}, row.identity)
 
 
-@asynccontextmanager
-async def bench_on(store: Any) -> AsyncIterator[LiveBench]:
-    """What comparisons run with, engine and store on a thread of their own."""
-    async with live._bench(store, system_clock(), progress=silent, notifier=None) as bench:
-        yield bench
-
-
 class Timed:
     """A store whose writes are timed: the transactions that begin and end a run."""
 
@@ -130,22 +124,32 @@ class Timed:
         return timed
 
 
+@asynccontextmanager
+async def bench_on_file() -> AsyncIterator[tuple[LiveBench, Timed]]:
+    """What comparisons run with, engine and store on a thread of their own; the store is a file."""
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        store = stack.enter_context(closing(wiring.open_store(f"sqlite:///{folder}/tieout.db")))
+        timed = Timed(store)
+        async with live._bench(  # noqa: SLF001
+            timed, system_clock(), progress=silent, notifier=None
+        ) as bench:
+            yield bench, timed
+
+
 async def keys(rows: int) -> dict[str, Any]:
     """The median of some rounds over five venues, all side by side."""
     setups = [in_memory(venue, rows) for venue in VENUES]
     took, worked, written, breaks = [], [], [], 0
-    with tempfile.TemporaryDirectory() as folder:
-        with closing(wiring.open_store(f"sqlite:///{folder}/tieout.db")) as store:
-            timed = Timed(store)
-            async with bench_on(timed) as bench:
-                for _ in range(ROUNDS + 1):
-                    timed.seconds = 0.0
-                    started, busy = time.perf_counter(), time.process_time()
-                    outcomes = await asyncio.gather(*[verdict(each, bench) for each in setups])
-                    took.append(time.perf_counter() - started)
-                    worked.append(time.process_time() - busy)
-                    written.append(timed.seconds / len(setups))
-                    breaks = sum(sum(1 for _ in each.breaks()) for each in outcomes)
+    async with bench_on_file() as (bench, timed):
+        for _ in range(ROUNDS + 1):
+            timed.seconds = 0.0
+            started, busy = time.perf_counter(), time.process_time()
+            outcomes = await asyncio.gather(*[verdict(each, bench) for each in setups])
+            took.append(time.perf_counter() - started)
+            worked.append(time.process_time() - busy)
+            written.append(timed.seconds / len(setups))
+            breaks = sum(sum(1 for _ in each.breaks()) for each in outcomes)
     return {
         "rows": rows,
         "breaks": breaks,
@@ -158,77 +162,77 @@ async def keys(rows: int) -> dict[str, Any]:
 # Adapters
 
 
-async def venues() -> dict[str, Any]:
-    """Seconds until the first verdict of each adapter, all side by side."""
-    exchange = Exchange(seed=1, limits=False)
-    lines, feeds = [], {}
-    sources, reconciliations = [], []
-    for account in ACCOUNTS:
-        for venue in ("binance", "bybit", "kraken"):
-            opened = exchange.open(venue, account, key=f"{venue}-{account}-key", secret=SECRET)
-            _trade(opened, venue)
-            os.environ[f"{venue}_{account}_KEY".upper()] = f"{venue}-{account}-key"
+def _world(exchange: Exchange, folder: str) -> tuple[Any, dict[str, SimulatedBook]]:
+    """The configuration of all adapters, and their books."""
+    sources, reconciliations, feeds = [], [], {}
     os.environ["SECRET"] = SECRET
-    for account in ACCOUNTS:
-        for adapter, records in FEEDS:
-            venue, product = adapter.split("_")
-            name = f"{adapter}_{account}"
-            sources.append(f"  {name}-book: {{type: frame}}")
-            sources.append(
-                f"  {name}: {{type: venue, venue: {adapter}, account: {account},"
-                f" api_key: env:{venue.upper()}_{account.upper()}_KEY, secret: env:SECRET,"
-                " options: {rate_limit: false}}"
-            )
-            reconciliations.append(
-                f"  {name}: {{records: {records}, internal: {name}-book, external: {name},"
-                " grace: 0s, lag: 0s}"
-            )
-            feeds[f"{name}-book"] = SimulatedBook(
-                exchange, [exchange.accounts[venue, account]], product=product
-            )
+    for venue, account in product(("binance", "bybit", "kraken"), ACCOUNTS):
+        key = f"{venue}-{account}-key"
+        os.environ[f"{venue}_{account}_KEY".upper()] = key
+        _trade(exchange.open(venue, account, key=key, secret=SECRET), venue)
+    for account, (adapter, records) in product(ACCOUNTS, FEEDS):
+        venue, kind = adapter.split("_")
+        name = f"{adapter}_{account}"
+        sources.append(f"  {name}-book: {{type: frame}}")
+        sources.append(
+            f"  {name}: {{type: venue, venue: {adapter}, account: {account},"
+            f" api_key: env:{venue.upper()}_{account.upper()}_KEY, secret: env:SECRET,"
+            " options: {rate_limit: false}}"
+        )
+        reconciliations.append(
+            f"  {name}: {{records: {records}, internal: {name}-book, external: {name},"
+            " grace: 0s, lag: 0s}"
+        )
+        accounts = [exchange.accounts[venue, account]]
+        feeds[f"{name}-book"] = SimulatedBook(exchange, accounts, product=kind)
+    path = Path(folder, "tieout.yaml")
     lines = ["version: 1", "sources:", *sources, "reconciliations:", *reconciliations]
+    path.write_text("\n".join(lines))
+    return load(path), feeds
+
+
+async def venues() -> dict[str, Any]:
+    """Seconds until the first verdict of each adapter, all side by side; then again, and alone."""
+    exchange = Exchange(seed=1, limits=False)
     done: dict[str, float] = {}
-    statuses: dict[str, str] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "tieout.yaml")
-        path.write_text("\n".join(lines))
-        settings = load(path)
+    statuses: set[str] = set()
+    started = 0.0
+
+    def heard(monitor: Any, outcome: Any) -> None:
+        done[monitor.name] = time.perf_counter() - started
+        statuses.add(outcome.row.status.value)
+
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        settings, feeds = _world(exchange, folder)
         transport = exchange.transport(latency=Latency(LATENCY, LATENCY))
+        store = stack.enter_context(closing(wiring.open_store(f"sqlite:///{folder}/tieout.db")))
+        timed = Timed(store)
         world = live.World(transport=transport)
-        with closing(wiring.open_store(f"sqlite:///{folder}/tieout.db")) as store:
-            timed = Timed(store)
-            started = 0.0
-
-            def heard(monitor: Any, outcome: Any) -> None:
-                done.setdefault(monitor.name, time.perf_counter() - started)
-                statuses.setdefault(monitor.name, outcome.row.status.value)
-
-            async with live.supervised(
-                settings, timed, feeds=feeds, heard=heard, world=world
-            ) as supervisor:
-                started = time.perf_counter()
-                await supervisor.compare()
-                first = dict(done)
-                requests, written = transport.requests, timed.seconds
-                warm, started = {}, time.perf_counter()
-                done.clear()
-                await supervisor.compare()
-                warm = dict(done)
-                alone = {}
-                for monitor in supervisor.monitors:
-                    started = time.perf_counter()
-                    await monitor.compare()
-                    alone[monitor.name] = time.perf_counter() - started
+        supervisor = await stack.enter_async_context(
+            live.supervised(settings, timed, feeds=feeds, heard=heard, world=world)
+        )
+        started = time.perf_counter()
+        await supervisor.compare()
+        first, requests, written = dict(done), transport.requests, timed.seconds
+        started = time.perf_counter()
+        await supervisor.compare()
+        again, alone = dict(done), {}
+        for monitor in supervisor.monitors:
+            started = time.perf_counter()
+            await monitor.compare()
+            alone[monitor.name] = time.perf_counter() - started
     return {
         "adapters": len(first),
-        "statuses": sorted(set(statuses.values())),
+        "statuses": sorted(statuses),
         "requests": requests,
         "first": max(first.values()),
-        "median": median(first.values()),
-        "again": max(warm.values()),
+        "again": max(again.values()),
         "alone": max(alone.values()),
+        "alone_median": median(alone.values()),
         "store": written / len(first),
-        "each": {name: round(seconds, 3) for name, seconds in sorted(first.items())},
+        "each_first": {name: round(seconds, 3) for name, seconds in sorted(first.items())},
+        "each_alone": {name: round(seconds, 3) for name, seconds in sorted(alone.items())},
     }
 
 
@@ -254,16 +258,13 @@ async def cycles(count: int) -> dict[str, Any]:
               enumerate(setup.internal.records)]  # type: ignore[attr-defined]  # fmt: skip
     setup = replace(setup, external=Memory("binance", tuple(stated)))
     readings = {}
-    with tempfile.TemporaryDirectory() as folder:
-        with closing(wiring.open_store(f"sqlite:///{folder}/tieout.db")) as store:
-            async with AsyncExitStack() as stack:
-                bench = await stack.enter_async_context(bench_on(store))
-                started = time.perf_counter()
-                for number in range(1, count + 1):
-                    await verdict(setup, bench)
-                    if number % max(1, count // 10) == 0:
-                        readings[number] = round(_resident(), 1)
-                took = time.perf_counter() - started
+    async with bench_on_file() as (bench, _):
+        started = time.perf_counter()
+        for number in range(1, count + 1):
+            await verdict(setup, bench)
+            if number % max(1, count // 10) == 0:
+                readings[number] = round(_resident(), 1)
+        took = time.perf_counter() - started
     first, *_, last = readings.values()
     return {"cycles": count, "growth": last - first, "resident": readings, "each": took / count}
 

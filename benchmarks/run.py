@@ -35,6 +35,8 @@ ENGINE_LIMIT: Final = "3GB"
 SNAPSHOTS: Final = {1_000: "", 10_000: "≤ 200 ms", 100_000: "linear"}
 """Positions of a venue, and what to reach with them."""
 
+CYCLES: Final = 1_000
+
 CONFIG: Final = """\
 version: 1
 store: sqlite:///tieout.db
@@ -73,6 +75,7 @@ class Bench:
     repeat: int
     folder: Path
     python: str
+    live: str
     lines: list[Line] = field(default_factory=list)
     samples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
@@ -275,10 +278,50 @@ def snapshots(bench: Bench) -> None:
         bench.lines.append(Line("snapshots", what, took, result=frames, reach=reach))
 
 
+def verdicts(bench: Bench) -> None:
+    """Five venues' answers in memory to stored verdicts: confirmation, match, store."""
+    for rows in SNAPSHOTS:
+        if rows > bench.rows:
+            continue
+        answer = _live(bench, "verdicts", "keys", rows)
+        what = f"5 x {_rows(rows)} positions, answers in memory to stored verdicts"
+        took = f"{1000 * answer['verdicts']:,.0f} ms"
+        each = f"{1e6 * answer['verdicts'] / (5 * rows):,.0f} us a position"
+        bench.lines.append(Line("verdicts", what, took, result=each, reach="linear"))
+
+
+def venues(bench: Bench) -> None:
+    """The first verdicts of 12 venue adapters, and those that follow."""
+    answer = _live(bench, "venues", "venues")
+    what = f"{answer['adapters']} venue adapters, 100 ms a request: first verdicts, all at once"
+    took = f"{answer['first']:.2f} s"
+    bench.lines.append(Line("venues", what, took, reach="< 2 s"))
+    alone = f"median {answer['alone_median']:.2f} s, most {answer['alone']:.2f} s"
+    bench.lines.append(Line("venues", "one venue alone, warm", alone, reach="< 1 s"))
+    wrote = f"{1000 * answer['store']:.0f} ms"
+    bench.lines.append(Line("venues", "store write of a verdict", wrote, reach="< 100 ms"))
+
+
+def cycles(bench: Bench) -> None:
+    """What a thousand comparisons leave in memory."""
+    answer = _live(bench, "cycles", "cycles", CYCLES)
+    grown = f"{answer['growth']:+.1f} MB"
+    what = f"{CYCLES:,} cycles of 220 positions, from the 100th on"
+    bench.lines.append(Line("cycles", what, grown, reach="< 10 MB"))
+
+
+def _live(bench: Bench, case: str, *arguments: object) -> Any:
+    command = [bench.live, str(HERE / "live.py"), *map(str, arguments)]
+    [ran] = bench.alone(case, lambda: run(command, bench.folder), 1)
+    return ran.answer
+
+
 CASES: Final = {
     case.__name__: case
-    for case in (fixed, keyed, duplicates, datacompy, csv, storm, large, snapshots)
-}
+    for case in (
+        fixed, keyed, duplicates, datacompy, csv, storm, large, snapshots, verdicts, venues, cycles,
+    )
+}  # fmt: skip
 
 
 # Figures
@@ -383,6 +426,12 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         metavar="PATH",
         help="the Python that has Tieout (default: this one)",
     )
+    parser.add_argument(
+        "--live",
+        default=sys.executable,
+        metavar="PATH",
+        help="the Python that has Tieout and what venues need (default: this one)",
+    )
     parser.add_argument("--quick", action="store_true", help="100,000 rows, one pair")
     parser.add_argument(
         "--build",
@@ -401,7 +450,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = _arguments(arguments)
     asked.build.mkdir(parents=True, exist_ok=True)
     machine = _machine()
-    bench = Bench(asked.rows, asked.repeat, asked.build.resolve(), asked.python)
+    bench = Bench(asked.rows, asked.repeat, asked.build.resolve(), asked.python, asked.live)
     for name in asked.only:
         CASES[name](bench)
     print(_table(bench.lines))

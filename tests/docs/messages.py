@@ -13,15 +13,28 @@ ERRORS = {
     "UsageError": 0,
     "SourceError": 0,
     "SourceMissing": 0,
+    "VenueError": 0,
+    "VenueTimeout": 0,
+    "VenueRateLimited": 0,
+    "VenueRefused": 0,
+    "VenueMalformed": 0,
+    "VenueUnsupported": 0,
+    "CalculationError": 0,
+    "RecoveryError": 0,
     "EngineError": 0,
     "StoreError": 0,
     "StoreOutdated": 0,
     "RunSuperseded": 0,
+    "LeaseLost": 0,
+    "JournalConflict": 0,
     "MissingExtra": 1,
 }
 """Class to the place of its message among the arguments."""
 CONFIGURATION = {"Fault": 1, "Problem": 0, "add": 1, "warn": 1}
+VENUES = {"Fault": 1}
+"""Under adapters/venues: what an answer is called that is none."""
 UNREADABLE = {"Unreadable": 0}
+Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def messages(places: dict[str, int], under: str = "") -> Iterator[str]:
@@ -30,7 +43,7 @@ def messages(places: dict[str, int], under: str = "") -> Iterator[str]:
         if "testing" in path.parts:
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+        for function in (node for node in ast.walk(tree) if isinstance(node, Function)):
             texts = _assigned(function)
             for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
                 place = places.get(_name(call.func))
@@ -44,7 +57,7 @@ def _name(function: ast.expr) -> str:
     return function.id if isinstance(function, ast.Name) else ""
 
 
-def _assigned(function: ast.FunctionDef) -> dict[str, list[ast.expr]]:
+def _assigned(function: Function) -> dict[str, list[ast.expr]]:
     texts: dict[str, list[ast.expr]] = {}
     for node in ast.walk(function):
         if isinstance(node, ast.Assign):

@@ -67,8 +67,10 @@ class Live:
         self._thread.join(10)
         self._loop.close()
 
-    def trade(self, symbol: str, side: str, quantity: str) -> Any:
-        return self.call(lambda: self.account.trade(symbol, side, quantity))
+    def trade(self, symbol: str, side: str, quantity: str, *, ago: float = 0) -> Any:
+        """A fill; `ago` seconds earlier than now."""
+        at = self.exchange.milliseconds() - int(ago * 1000)
+        return self.call(lambda: self.account.trade(symbol, side, quantity, at=at))
 
     def config(self, path: Path, reconciliations: str, *, book: str = "{type: frame}") -> Path:
         assert self.server is not None
@@ -100,8 +102,9 @@ reconciliations:
 def live(*, funds: str = "100000") -> Iterator[Live]:
     exchange = Exchange(seed=1, limits=False)
     account = exchange.open("binance", "main", key=KEY, secret=SECRET)
-    account.deposit("USDT", funds)
-    account.transfer("USDT", Decimal(funds) / 2, "spot", "futures")
+    early = exchange.milliseconds() - 3_600_000
+    account.deposit("USDT", funds, at=early)
+    account.transfer("USDT", Decimal(funds) / 2, "spot", "futures", at=early)
     found = Live(exchange, account)
     found.up()
     try:

@@ -30,8 +30,8 @@ def exchange(monkeypatch: Any) -> Iterator[Live]:
     monkeypatch.setenv("VENUE_KEY", KEY)
     monkeypatch.setenv("VENUE_SECRET", SECRET)
     with live() as found:
-        found.trade(BTC, "buy", "0.5")
-        found.trade(ETH, "sell", "2")
+        found.trade(BTC, "buy", "0.5", ago=600)
+        found.trade(ETH, "sell", "2", ago=600)
         yield found
 
 

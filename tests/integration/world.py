@@ -21,7 +21,8 @@ from typing import Any
 import tieout
 from tieout import wiring
 from tieout.config import load
-from tieout.ports import BreakRow, HistoryRow, QuarantineRow, RunRow, Store
+from tieout.core.rows import BreakRow, HistoryRow, QuarantineRow, RunRow
+from tieout.ports import Store
 
 D1, D2, D3, D4 = (f"2026-03-0{number}" for number in (2, 3, 4, 5))
 FILLED = {

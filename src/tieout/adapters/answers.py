@@ -43,6 +43,13 @@ def scan_of(rows: Rows) -> Scan:
     )
 
 
+def prepare() -> None:
+    """Load what the first table needs. pyarrow looks for pandas once, which may take a second."""
+    import pyarrow as pa
+
+    pa.array([""])
+
+
 def _reasons(rows: Rows) -> tuple[str, ...]:
     if not rows.quarantined:
         return rows.reasons

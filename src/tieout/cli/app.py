@@ -22,6 +22,8 @@ from tieout.cli.options import Config, File, Id, Long, Names, Only, Short, Store
 ABOUT = "Reconcile what a trading firm believes with what venues, brokers and files say."
 
 app = group(ABOUT)
+demo = group("Reconcile the bundled example on two days and write a report. Needs no network.")
+demo.info.no_args_is_help = False
 breaks = group("List breaks, and look at one of them.")
 runs = group("List runs, and look at one of them.")
 config = group("Check a configuration, and say what it means.")
@@ -52,17 +54,33 @@ def root(
     context.obj = Options(quiet=quiet)
 
 
-@app.command()
-def demo(
+@demo.callback(invoke_without_command=True)
+def demo_files(
     context: typer.Context,
     directory: Annotated[
         Path, typer.Option("--dir", help="Where to put the example's files and its report.")
     ] = Path("tieout-demo"),
 ) -> None:
     """Reconcile the bundled example on two days and write a report. Needs no network."""
-    from tieout.cli.demo import demo
+    if context.invoked_subcommand is None:
+        from tieout.cli.demo import demo
 
-    demo(directory, context.obj)
+        demo(directory, context.obj)
+
+
+@demo.command("live")
+def demo_live(
+    context: typer.Context,
+    seconds: Annotated[int, typer.Option(help="How long it lasts, about.")] = 60,
+    directory: Annotated[
+        Path | None,
+        typer.Option("--dir", help="Keep its configuration and store there [nothing is left]."),
+    ] = None,
+) -> None:
+    """Watch a book and a simulated exchange while a fill gets lost and is found again."""
+    from tieout.cli.demo_live import demo_live
+
+    raise typer.Exit(demo_live(seconds, directory, context.obj))
 
 
 @app.command()
@@ -308,6 +326,7 @@ def db_upgrade(config: Config = None, store: Store = None) -> None:
     upgrade(config, store)
 
 
+app.add_typer(demo, name="demo")
 app.add_typer(breaks, name="breaks")
 app.add_typer(runs, name="runs")
 app.add_typer(config, name="config")

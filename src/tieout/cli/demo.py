@@ -28,7 +28,7 @@ TOP = 8
 
 def demo(directory: Path, options: Options) -> None:
     """Reconcile the bundled example on two days and write a report. Needs no network."""
-    _prepare(directory)
+    prepare(directory)
     note(f"the example's files and configuration are in {directory}", options)
     first = write_example(directory)
     _run(directory, first, options, "the first day")
@@ -38,7 +38,7 @@ def demo(directory: Path, options: Options) -> None:
     _report(directory, options)
 
 
-def _prepare(directory: Path) -> None:
+def prepare(directory: Path) -> None:
     """An empty directory, or the one of an earlier demo without its store: each starts anew."""
     if directory.exists() and not directory.is_dir():
         raise UsageError(f"{directory} is no directory", hint="tieout demo --dir <another>")

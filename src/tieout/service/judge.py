@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-
-from msgspec.structs import replace
 
 from tieout.core.bench import Bearing, Bench
 from tieout.core.canonical import break_id, nanoseconds
 from tieout.core.checks import is_unchecked
-from tieout.core.decide import decide
 from tieout.core.found import found_of
 from tieout.core.held import Held
 from tieout.core.lifecycle import Evidence, OpenItem
@@ -28,7 +25,6 @@ from tieout.core.model import (
     Quarantined,
     Record,
     Side,
-    Single,
     Unknown,
     WithinTolerance,
 )
@@ -40,6 +36,7 @@ from tieout.service.carry import Key, held_by, held_item
 from tieout.service.coverage import coverage_gap, coverage_of, within_symbols
 from tieout.service.drift import Drift
 from tieout.service.evidence import evidence_of
+from tieout.service.outcomes import outcomes
 from tieout.service.setup import Reference, Setup, Standing
 
 
@@ -140,7 +137,7 @@ def judge(
         within=matching.agreed_within,
     )
     drift = Drift()
-    for candidate, outcome in _outcomes(matching, bench, setup.live):
+    for candidate, outcome in outcomes(matching, bench, setup.live):
         if watched and (open_ := _stays_open(outcome, candidate, bench, watched, intent)):
             sums.waiting += open_
         else:
@@ -177,46 +174,6 @@ def judge(
         inputs=(*_inputs(coverage, task), *reference.inputs),
         policy=task.rules.policy,
     )
-
-
-def _outcomes(
-    matching: Matching, bench: Bench, live: Standing | None
-) -> Iterator[tuple[Candidate, Outcome]]:
-    """Every candidate with what is the matter with it."""
-    for candidate in matching.candidates:
-        if live is None:
-            yield candidate, decide(candidate, bench)
-        elif not _was_judged(candidate, live, bench.plan):
-            outcome = decide(candidate, bench)
-            known = isinstance(outcome, Break)
-            yield candidate, _as_known(outcome, candidate, live) if known else outcome
-
-
-def _was_judged(candidate: Candidate, live: Standing, worked_out: Plan) -> bool:
-    """Whether a one-sided event is from before the window: then it is only a possible partner."""
-    clock = worked_out.records.clock
-    if live.since is None or clock is None or not isinstance(candidate, Single):
-        return False
-    when = candidate.record.values.get(clock)
-    carried = candidate.record.carried_from is not None
-    return not carried and isinstance(when, int) and when < live.since
-
-
-def _as_known(brk: Break, candidate: Candidate, live: Standing) -> Break:
-    """A live break, with what its reading says of doubt and cause."""
-    anchor = _anchor(candidate)
-    doubt, cause = brk.doubt or live.doubtful(anchor), live.cause(candidate)
-    if doubt == brk.doubt and cause is brk.cause:
-        return brk
-    return replace(brk, doubt=doubt, cause=cause)
-
-
-def _anchor(candidate: Candidate) -> Record:
-    if isinstance(candidate, Pair):
-        return candidate.internal
-    if isinstance(candidate, Single):
-        return candidate.record
-    return candidate.records[0][2]
 
 
 def plan_of(task: MatchTask, facts: Mapping[Side, SideFacts]) -> Plan:

@@ -117,7 +117,7 @@ async def _bench(
     Args:
         inline: on the loop itself: on virtual time there is no other thread.
     """
-    from tieout.adapters.answers import scan_of
+    from tieout.adapters.answers import prepare, scan_of
     from tieout.adapters.notify import LogNotifier
     from tieout.adapters.spool import SortedSpool
 
@@ -133,6 +133,8 @@ async def _bench(
     def beside(work: Callable[[], _T]) -> Awaitable[_T]:
         return asyncio.get_running_loop().run_in_executor(thread, work)
 
+    if not inline:
+        thread.submit(prepare)
     try:
         yield LiveBench(
             engine=engine,

@@ -50,7 +50,13 @@ async def compare_events(
     return Comparison(
         internal=_rows(setup, 0, ours),
         external=_rows(setup, 1, theirs),
-        standing=Standing(since=begin, covered=covered_by(ours, theirs)),
+        standing=Standing(
+            since=begin,
+            covered=covered_by(ours, theirs),
+            reasons=(f"{theirs.source} was asked about no symbol: name them in `symbols:`",)
+            if theirs.symbols == frozenset()
+            else (),
+        ),
         reference=reference,
         as_of=now,
         upto=now if ours.complete and theirs.complete else None,

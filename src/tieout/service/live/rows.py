@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -108,13 +108,13 @@ def _only(entry: Entry, kind: KeyKind) -> Entry | None:
     return replace(entry, effects=effects, possible=possible)
 
 
-def columns_of(rows: Iterable[Record], records: str) -> list[str]:
-    """The columns in which a record has a value, and the required ones.
+def columns_of(rows: Collection[Record], records: str) -> list[str]:
+    """The columns in which a record has a value, and the required ones; without records all.
 
     A column without any value is one that the source does not have: it is not compared.
     """
     contract = RECORD_TYPES[records].columns
-    absent = [name for name, each in contract.items() if not each.required]
+    absent = [name for name, each in contract.items() if rows and not each.required]
     for row in rows:
         if any(row.values.get(name) is not None for name in absent):
             absent = [name for name in absent if row.values.get(name) is None]

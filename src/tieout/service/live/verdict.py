@@ -50,6 +50,19 @@ async def verdict(
         A side that fails is no exception: its run is `failed`.
     """
     comparison = await _compared(setup, bench, symbols, since)
+    outcome: RunOutcome = await bench.offload(lambda: _stored(setup, bench, comparison, dry_run))
+    if outcome.row.external is not None:
+        bench.notifier.settled(f"refused:{setup.external.name}")
+    if comparison.upto is not None and not dry_run and _ended(outcome.row):
+        upto = comparison.upto
+        await bench.offload(lambda: bench.monitors.advance(setup.rules.name, upto))
+    return outcome
+
+
+def _stored(
+    setup: LiveSetup, bench: LiveBench, comparison: Comparison, dry_run: bool
+) -> RunOutcome:
+    """Match, judge and store. Blocks, building tables of many rows included."""
     wired = Setup(
         rules=setup.rules,
         internal=_side(setup.internal, setup, 0, comparison.internal, bench),
@@ -61,13 +74,7 @@ async def verdict(
     runs_bench = Bench(
         bench.engine, bench.store, bench.clock, bench.spool, bench.progress, bench.lease
     )
-    outcome: RunOutcome = await bench.offload(lambda: run(wired, request, runs_bench))
-    if outcome.row.external is not None:
-        bench.notifier.settled(f"refused:{setup.external.name}")
-    if comparison.upto is not None and not dry_run and _ended(outcome.row):
-        upto = comparison.upto
-        await bench.offload(lambda: bench.monitors.advance(setup.rules.name, upto))
-    return outcome
+    return run(wired, request, runs_bench)
 
 
 def _ended(row: RunRow) -> bool:

@@ -1,0 +1,55 @@
+"""What is the matter with each candidate, by the rules and by what a live reading knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from tieout.core.bench import Bench
+from tieout.core.decide import decide
+from tieout.core.match.plan import Plan
+from tieout.core.model import Break, Candidate, Outcome, Pair, Record, Single
+from tieout.ports import Matching
+from tieout.service.setup import Standing
+
+
+def outcomes(
+    matching: Matching, bench: Bench, live: Standing | None
+) -> Iterator[tuple[Candidate, Outcome]]:
+    """Every candidate with what is the matter with it."""
+    for candidate in matching.candidates:
+        if live is None:
+            yield candidate, decide(candidate, bench)
+        elif not _was_judged(candidate, live, bench.plan):
+            outcome = decide(candidate, bench)
+            if isinstance(outcome, Break):
+                outcome = _as_known(outcome, candidate, live)
+            yield candidate, outcome
+
+
+def _was_judged(candidate: Candidate, live: Standing, worked_out: Plan) -> bool:
+    """Whether a one-sided event is from before the window: then it is only a possible partner."""
+    clock = worked_out.records.clock
+    if live.since is None or clock is None or not isinstance(candidate, Single):
+        return False
+    when = candidate.record.values.get(clock)
+    carried = candidate.record.carried_from is not None
+    return not carried and isinstance(when, int) and when < live.since
+
+
+def _as_known(brk: Break, candidate: Candidate, live: Standing) -> Break:
+    """A live break, with what its reading says of doubt and cause."""
+    anchor = _anchor(candidate)
+    doubt, cause = brk.doubt or live.doubtful(anchor), live.cause(candidate)
+    if doubt == brk.doubt and cause is brk.cause:
+        return brk
+    return replace(brk, doubt=doubt, cause=cause)
+
+
+def _anchor(candidate: Candidate) -> Record:
+    if isinstance(candidate, Pair):
+        return candidate.internal
+    if isinstance(candidate, Single):
+        return candidate.record
+    return candidate.records[0][2]
