@@ -27,6 +27,7 @@ BOUNDARIES = (
     "api/embedded",
     "service/runs",
     "service/live/monitor",
+    "service/live/supervisor",
     "adapters/books/engine",
 )
 """Where whatever went wrong becomes an exit code, or the failure of one run."""

@@ -24,7 +24,8 @@ from tieout.errors import (
 
 if TYPE_CHECKING:
     from tieout.api import Report, reconcile
-    from tieout.api.embedded import Notice, Ready, Reconciler
+    from tieout.api.embedded import Reconciler
+    from tieout.api.notice import Notice, Ready
     from tieout.core.rules import Rules
 
 __version__ = "0.1.0"
@@ -48,8 +49,8 @@ __all__ = [
 ]
 
 _LAZY = {
-    "Notice": "tieout.api.embedded",
-    "Ready": "tieout.api.embedded",
+    "Notice": "tieout.api.notice",
+    "Ready": "tieout.api.notice",
     "Reconciler": "tieout.api.embedded",
     "Report": "tieout.api",
     "Rules": "tieout.core.rules",

@@ -47,6 +47,7 @@ def test_the_commands_are_these() -> None:
     names = {name.removeprefix("tieout ") for name in ALL}
     assert names == {
         "demo",
+        "demo live",
         "init",
         "run",
         "status",

@@ -348,7 +348,7 @@ def test_what_cannot_be_served_is_said(exchange: Live, config: Path, tmp_path: P
     done = call("serve", "live.yaml", cwd=tmp_path)
     assert done.returncode == 2
     assert "live.yaml:17:" in done.stderr
-    config.write_text("version: 1\nsources: {a: {path: a.csv}, b: {path: b.csv}}\n"
+    config.write_text("version: 1\nsources: {a: {type: file, path: a.csv}, b: {type: file, path: b.csv}}\n"
                       "reconciliations: {x: {records: trades, internal: a, external: b}}\n")  # fmt: skip
     done = call("serve", "live.yaml", cwd=tmp_path)
     assert done.returncode == 2

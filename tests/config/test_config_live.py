@@ -146,6 +146,7 @@ def test_a_reconciliation_of_files_is_not_live() -> None:
         "lookback": "1h",
         "full": "1d",
         "lag": "1s",
+        "transit": "1h",
         "on": "[start]",
     }
     assert keys.keys() == LIVE.keys()

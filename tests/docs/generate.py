@@ -59,13 +59,19 @@ def cli() -> str:
 def _commands(group: Any, path: str) -> Iterator[str]:
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
+            if command.invoke_without_command:
+                yield from _command(command, f"{path} {name}")
             yield from _commands(command, f"{path} {name}")
-            continue
-        arguments = [each for each in command.params if each.param_type_name == "argument"]
-        shape = "".join(f" {_placeholder(each)}" for each in arguments)
-        yield from (f"## {path} {name}", "", f"`{path} {name}{shape} [OPTIONS]`", "")
-        yield from (" ".join((command.help or "").split()), "")
-        yield from _options(command)
+        else:
+            yield from _command(command, f"{path} {name}")
+
+
+def _command(command: Any, path: str) -> Iterator[str]:
+    arguments = [each for each in command.params if each.param_type_name == "argument"]
+    shape = "".join(f" {_placeholder(each)}" for each in arguments)
+    yield from (f"## {path}", "", f"`{path}{shape} [OPTIONS]`", "")
+    yield from (" ".join((command.help or "").split()), "")
+    yield from _options(command)
 
 
 def _placeholder(argument: Any) -> str:

@@ -2,6 +2,7 @@
 
     ```console          `$ command` and what it must print; what differs from run to run is `...`
     ```sh               commands that are run; what they print is not shown
+    ```bash             commands that need a venue or a day of their own: read, and not run
     ```csv trades.csv   a file of that name, there before the next command; any language
     ```yaml             a part of a configuration: it must load together with a small whole one
     ```python           executed; a ```text block right after it is what it must print

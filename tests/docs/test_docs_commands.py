@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from docs.pages import ROOT, Block, Session, blocks, commands, fits, name_of, pages, steps
+
+from tieout.cli.app import app
 
 RUN = ("console", "sh", "python")
 SESSIONS = [
@@ -73,6 +79,44 @@ def _known_extra(line: str) -> bool:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = line.partition("tieout[")[2].partition("]")[0]
     return all(each in project["optional-dependencies"] for each in wanted.split(",") if each)
+
+
+# Commands that are not run
+
+
+def unrun() -> Iterator[Any]:
+    for page in pages():
+        for block in blocks(page.read_text(encoding="utf-8")):
+            if block.language == "bash":
+                for line in commands(block):
+                    yield pytest.param(line, id=f"{name_of(page)}:{block.line}:{line}")
+
+
+@pytest.mark.parametrize("line", list(unrun()))
+def test_a_command_that_is_not_run_exists(line: str) -> None:
+    words = shlex.split(line, comments=True)
+    if words[0] == "pip":
+        assert _known_extra(line)
+    if words[0] == "tieout":
+        understood(words[1:])
+
+
+def understood(words: list[str]) -> None:
+    """That there is such a command, with such arguments and options; else it raises."""
+    command: Any = typer.main.get_command(app)
+    path = "tieout"
+    while words and words[0] in getattr(command, "commands", ()):
+        path, command, words = f"{path} {words[0]}", command.commands[words[0]], words[1:]
+    named = hasattr(command, "commands") and words and not words[0].startswith("-")
+    assert not named, f"No such command: {path} {words[0]}"
+    with command.make_context(path, list(words)):
+        pass
+
+
+@pytest.mark.parametrize("line", ["serve --fro x", "serves", "book open", "pause --for"])
+def test_a_command_that_does_not_exist_is_found(line: str) -> None:
+    with pytest.raises(Exception, match=r"No such|[Mm]issing|requires"):
+        understood(line.split())
 
 
 def test_a_page_that_is_wrong_is_found(tmp_path: Path) -> None:

@@ -35,6 +35,11 @@ def exchange(monkeypatch: Any) -> Iterator[Live]:
         yield found
 
 
+def _threads() -> list[str]:
+    names = [each.name for each in threading.enumerate()]
+    return [name for name in names if name == "tieout" or name.startswith("tieout-store")]
+
+
 def used(
     exchange: Live,
     tmp_path: Path,
@@ -55,7 +60,7 @@ def used(
         assert not left
 
     asyncio.run(main())
-    assert [each.name for each in threading.enumerate() if each.name.startswith("tieout")] == []
+    assert _threads() == []
     return chosen
 
 
@@ -321,7 +326,7 @@ def test_a_wrong_configuration_starts_nothing(exchange: Live, tmp_path: Path) ->
                 pass
 
     asyncio.run(main())
-    assert [each.name for each in threading.enumerate() if each.name.startswith("tieout")] == []
+    assert _threads() == []
 
 
 def test_a_paused_monitor_is_not_ready(exchange: Live, tmp_path: Path) -> None:

@@ -11,25 +11,78 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from live_world import KEY, SECRET, Alerts, Seen, every
+from live_world import KEY, SECRET, Alerts, Seen, every, reconciliation
+from msgspec.structs import replace
 
 from tieout import wiring
 from tieout.config import load
-from tieout.core.model import Severity, Value
+from tieout.core.canonical import nanoseconds
+from tieout.core.journal import EVERYTHING, journal_entry
+from tieout.core.live import Answer, Ask
+from tieout.core.model import Record, Severity, Value
+from tieout.core.schema import TRADES
 from tieout.service.live.supervisor import Supervisor
 from tieout.testing import virtual
 from tieout.testing.book import MemoryBook
 from tieout.testing.exchange import Account, Exchange, booked
 from tieout.testing.exchange.faults import Faults
+from tieout.testing.exchange.terms import FeePlan
 from tieout.wiring import live
 
 Row = dict[str, Value]
 Story = Callable[["Desk"], Awaitable[None]]
 
 PERP, SPOT = "BTC/USDT:USDT", "BTC/USDT"
+
+
+def all_of(*records: str, **keys: object) -> str:
+    """A reconciliation of each of `records`, named like them."""
+    return "\n".join(
+        reconciliation(each, **keys).replace("  it:", f"  {each}:") for each in records
+    )
+
+
+class Told(MemoryBook):
+    """A book or a venue in memory.
+
+    Attributes:
+        doubt: why it is not to be believed.
+        tape: it lists trades as they were reported, voided ones and voids as well.
+    """
+
+    doubt: str | None = None
+    tape = False
+
+    async def fetch(self, ask: Ask) -> Answer:
+        answer = replace(await super().fetch(ask), doubt=self.doubt)
+        if not self.tape or ask.records != "trades" or answer.window is None:
+            return answer
+        since, until = answer.window
+        rows = [row for row in self._rows["trades"] if since <= row["timestamp"] <= until]  # type: ignore[operator]
+        names = TRADES.identities[0]
+        records = [Record(row, {name: row[name] for name in names}) for row in rows]
+        return replace(answer, records=tuple(records))
+
+
+class Later:
+    """Calls something after some seconds, while the block goes on; it was called at its end."""
+
+    def __init__(self, seconds: float, call: Callable[[], object]) -> None:
+        self._seconds, self._call = seconds, call
+
+    async def __aenter__(self) -> None:
+        self._task = asyncio.create_task(self._wait())
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._task
+
+    async def _wait(self) -> None:
+        await asyncio.sleep(self._seconds)
+        self._call()
 
 
 @dataclass
@@ -69,7 +122,7 @@ class Desk:
 
     exchange: Exchange
     account: Account
-    book: MemoryBook
+    book: Told
     product: str
     supervisor: Supervisor
     store: Any
@@ -124,6 +177,34 @@ class Desk:
             if name == wallet and amount
         ]
 
+    def nanoseconds(self) -> int:
+        """The present time, UTC."""
+        return nanoseconds(self.clock.now())
+
+    async def opened(self, *, average: Decimal | None = None) -> None:
+        """Write opening entries of what there is now: positions at `average`, and all balances."""
+        at = self.nanoseconds()
+        said: dict[str, Any] = {"account": "main", "venue": "binance", "source": "test"}
+        said |= {"opening": True, "approved_by": "ada"}
+        for records, column in (("positions", "symbol"), ("balances", "currency")):
+            amount = "quantity" if records == "positions" else "total"
+            rows: list[Row] = [{column: EVERYTHING, amount: Decimal(0)}, *self.rows(records)]
+            for row in rows:
+                if records == "positions" and average is not None and row[column] != EVERYTHING:
+                    row["average_price"] = average
+                entry = journal_entry(records, {**row, "as_of": at}, **said)
+                self.store.journal.append([entry])
+        await asyncio.sleep(1)
+
+    def journal(self, *, since: int = 0, backwards: bool = False) -> None:
+        """Write the trades, from number `since` on, and the movements into the ledger."""
+        said = {"account": "main", "venue": "binance", "source": "test"}
+        rows = [("trades", row) for row in self.rows("trades")[since:]]
+        rows += [("movements", row) for row in self.rows("movements")]
+        entries = [journal_entry(records, row, **said) for records, row in rows]
+        for entry in reversed(entries) if backwards else entries:
+            self.store.journal.append([entry])
+
     def change(self, records: str, number: int = -1, **values: Value) -> None:
         """The book is right but for one row of `records`."""
         rows = self.rows(records)
@@ -151,13 +232,16 @@ def tell(
     stated: MemoryBook | None = None,
     sources: str = "",
     endow: bool = True,
+    fees: FeePlan | None = None,
+    ledger: bool = False,
 ) -> Seen:
     """Run a story, and return what was alerted.
 
     Args:
         reconcile: lines of YAML under `reconciliations:`.
         stated: what stands in place of the exchange: rows that a test states.
-        sources: further lines of YAML under `sources:`; those named in `others` are in memory.
+        sources: further lines of YAML under `sources:`.
+        ledger: the book is the embedded ledger, written by `Desk.opened` and `Desk.journal`.
     """
     monkeypatch.setenv("VENUE_KEY", KEY)
     monkeypatch.setenv("VENUE_SECRET", SECRET)
@@ -166,7 +250,7 @@ def tell(
 version: 1
 reporting_currency: USDT
 sources:
-  book: {{type: frame}}
+  book: {{type: {"book" if ledger else "frame"}}}
   binance:
     type: venue
     venue: binance_{product}
@@ -185,13 +269,13 @@ reconciliations:
         exchange = Exchange(
             clock, seed=1, visibility=visibility, limits=False, faults=faults or Faults(1)
         )
-        account = exchange.open("binance", "main", key=KEY, secret=SECRET, hedged=hedged)
+        account = exchange.open("binance", "main", key=KEY, secret=SECRET, hedged=hedged, fees=fees)
         if endow:
             account.deposit("USDT", "100000")
             if product == "perp":
                 account.transfer("USDT", "50000", account.spot_wallet, account.perpetual_wallet)
-        book = MemoryBook(clock, venue="binance", offers=offers)
-        feeds: dict[str, Any] = {"book": book}
+        book = Told(clock, venue="binance", offers=offers)
+        feeds: dict[str, Any] = {} if ledger else {"book": book}
         if stated is not None:
             stated._clock = clock  # it was made before there was a clock
             feeds["binance"] = stated
@@ -201,9 +285,7 @@ reconciliations:
                 load(path), store, feeds=feeds, notifier=Alerts(seen), world=world
             ) as supervisor:
                 await asyncio.sleep(60)
-                await story(
-                    Desk(exchange, account, book, product, supervisor, store, clock)
-                )
+                await story(Desk(exchange, account, book, product, supervisor, store, clock))
 
     virtual.run(main())
     return seen

@@ -47,6 +47,7 @@ from tieout.config import load
 from tieout.core.canonical import nanoseconds
 from tieout.core.confirm import Confirmation, State, Verdict
 from tieout.core.entries import Key
+from tieout.core.live import Ask
 from tieout.ports import Clock
 from tieout.service.live import monitor as monitor_module
 from tieout.service.live import snapshots
@@ -83,6 +84,8 @@ PLANTS: Final = {
     ),
 }  # fmt: skip
 """What the books get wrong, and at which part of the time."""
+CLOSED: Final = 45
+"""Seconds for which orders that were closed are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,8 @@ class World:
 
     Attributes:
         truth: by product.
-        excused: ids of fills that the venue itself lists late or never.
+        excused: symbols and ids of fills that the venue itself lists late or never.
+        orders: ids of orders that a book has otherwise than the venue in the end.
     """
 
     seed: int
@@ -162,6 +166,7 @@ class World:
     told: list[Told] = field(default_factory=list)
     truth: dict[str, Sequence[Planted]] = field(default_factory=dict)
     excused: set[tuple[str, str]] = field(default_factory=set)
+    orders: set[str] = field(default_factory=set)
     fills: int = 0
     cpu: float = 0.0
 
@@ -200,8 +205,12 @@ class World:
             for product in PLANTS
         }  # fmt: skip
 
+        seen: set[str] = set()
+
         def heard(monitor: Monitor, outcome: RunOutcome) -> None:
-            self.told.append(watch.told(monitor, outcome))
+            if outcome.row.run_id not in seen:  # requests that were merged hear of one run
+                seen.add(outcome.row.run_id)
+                self.told.append(watch.told(monitor, outcome))
 
         began = clock.now()
         async with AsyncExitStack() as stack:
@@ -229,6 +238,8 @@ class World:
             await asyncio.sleep(max(0.0, scale.warm + scale.seconds - passed))
         self.truth = {product: list(book.truth) for product, book in books.items()}
         self.fills = market.fills
+        for book in books.values():
+            self.orders |= await _unlike(book, {each.order_id for each in book.truth})
         for each in faults.of(Trouble.MISSING_FILL, Trouble.LATE_FILL):
             _, _, symbol, number = each.subject.split()
             self.excused.add((symbol, number))
@@ -250,7 +261,7 @@ class World:
                 f"{urls}}}"
             )
         text.append("reconciliations:")
-        window = {"orders": ", lookback: 30s", "trades": ", lookback: 15s, full: 60s"}
+        window = {"orders": f", lookback: {CLOSED}s", "trades": ", lookback: 15s, full: 60s"}
         for kind in scale.kinds:
             product, records = kind.split("-")
             text.append(
@@ -281,20 +292,31 @@ def _ms(seconds: float) -> str:
     return f"{round(seconds * 1000)}ms"
 
 
+async def _unlike(book: SimulatedBook, ids: set[str]) -> set[str]:
+    """Those of `ids` of which the book does not have what the venue has."""
+    answer = await book.fetch(Ask("orders", since=0))
+    believed = {row.values["order_id"]: row.values["filled"] for row in answer.records}
+    return {
+        str(id_)
+        for account in book._accounts
+        for id_, order in account.orders.items()
+        if str(id_) in ids and believed.get(str(id_)) != order.filled
+    }
+
+
 class Watch:
     """Knows when each comparison began, and what it found of each key."""
 
     def __init__(self) -> None:
-        self._of: ContextVar[str] = ContextVar("of")
-        self._began: dict[str, int] = {}
-        self._verdicts: dict[str, Mapping[Key, Verdict]] = {}
+        self._of: ContextVar[list[Mapping[Key, Verdict]]] = ContextVar("of")
+        self._runs: dict[str, tuple[int, Mapping[Key, Verdict]]] = {}
 
     async def verdict(self, setup: Any, bench: Any, **asked: Any) -> RunOutcome:
-        name = setup.rules.name
-        self._of.set(name)
-        self._began[name] = bench.now()
-        self._verdicts.pop(name, None)
-        return await real_verdict(setup, bench, **asked)
+        began, found = bench.now(), list[Mapping[Key, Verdict]]()
+        self._of.set(found)
+        outcome = await real_verdict(setup, bench, **asked)
+        self._runs[outcome.row.run_id] = began, found[-1] if found else {}
+        return outcome
 
     def confirmation(self) -> type[Confirmation]:
         watch = self
@@ -302,15 +324,16 @@ class Watch:
         class Watched(Confirmation):
             def verdicts(self, keys: Iterable[Key] | None = None) -> Mapping[Key, Verdict]:
                 found = super().verdicts(keys)
-                watch._verdicts[watch._of.get()] = found
+                watch._of.get().append(found)
                 return found
 
         return Watched
 
     def told(self, monitor: Monitor, outcome: RunOutcome) -> Told:
-        name, ended = monitor.name, nanoseconds(outcome.row.as_of)
-        verdicts = self._verdicts.pop(name, {})
-        return Told(name, self._began[name], ended, outcome.row, list(outcome.breaks()), verdicts)
+        row = outcome.row
+        began, verdicts = self._runs.pop(row.run_id)
+        ended = nanoseconds(row.as_of)
+        return Told(monitor.name, began, ended, row, list(outcome.breaks()), verdicts)
 
 
 # Holding it against the truth
@@ -364,6 +387,8 @@ def score(world: World, kind: str) -> Score:
     result.statuses.update(each.row.status.value for each in told)
     result.breaks = sum(len(each.breaks) for each in told)
     result.doubts = sum(found.doubt for each in told for found in each.breaks)
+    if not told or (not world.faults and result.statuses["failed"]):
+        result.wrong.append("a comparison failed where nothing was wrong with the venue")
     truth = [Wrong(each, world.scale) for each in world.truth[product]]
     if records in ("positions", "balances"):
         for each in told:
@@ -375,9 +400,12 @@ def score(world: World, kind: str) -> Score:
     else:
         for each in told:
             _judge_events(each, truth, world.excused, records, result)
-        if records == "trades":
-            for planted in truth:
+        for planted in truth:
+            if records == "trades":
                 _sought(planted, told, lambda one, planted=planted: _named(one, planted), result)
+            elif planted.order_id in world.orders:
+                seen = [each for each in told if each.began < planted.at + (CLOSED - 5) * 10**9]
+                _sought(planted, seen, lambda one, planted=planted: _ordered(one, planted), result)
     return result
 
 
@@ -466,6 +494,12 @@ def _named(told: Told, planted: Wrong) -> Say:
     return False if told.row.status.value in ("clean", "breaks") else None
 
 
+def _ordered(told: Told, planted: Wrong) -> Say:
+    if any(planted.order_id in found.content["key"].values() for found in told.breaks):
+        return True
+    return False if told.row.status.value in ("clean", "breaks") else None
+
+
 def _sought(planted: Wrong, told: Sequence[Told], say: Any, result: Score) -> None:
     """When a planted drift was found."""
     said = [(each, say(each)) for each in told if each.began >= planted.due]
@@ -516,6 +550,12 @@ def _line(seed: int, faults: bool, scale: Scale) -> tuple[list[str], int]:
             + (f"  [{states}]" if states else "")
         )
         lines += [f"       WRONG {each.kind}: {text}" for text in each.wrong]
+    if not faults:
+        lines += [
+            f"       open: {each.name}: {_when(each)} {reason}"
+            for each in world.told
+            for reason in each.row.reasons
+        ]
     lines.append(f"{seed:>4} {world.fills} fills, {world.cpu:.0f} s of CPU")
     return lines, sum(len(each.wrong) for each in scores)
 

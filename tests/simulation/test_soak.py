@@ -11,7 +11,7 @@ from soak import KINDS, Scale, World, score
 from tieout.core.confirm import State
 from tieout.testing.exchange.planting import Planted
 
-SMALL = Scale(rate=60, seconds=130, warm=20)
+SMALL = Scale(rate=40, seconds=130, warm=20)
 HTTP = Scale(rate=30, seconds=12, warm=3, cycle=3, grace=0.6, lag=0.4, late=0.4, http=True)
 SOUGHT = frozenset(KINDS) - {"perp-orders", "spot-orders"}
 

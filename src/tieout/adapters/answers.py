@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tieout.adapters.frames import physical
 from tieout.core.canonical import Layout, dumps, layout, plain_record
-from tieout.core.model import Record
+from tieout.core.model import Value
 from tieout.core.money import SCALE, rounded
 from tieout.core.scan import Controls, Frame, InputFile, Scan
 from tieout.core.schema import ColumnType, RecordType
@@ -28,7 +28,10 @@ def scan_of(rows: Rows) -> Scan:
 
     contract = rows.layout.records
     columns = [name for name in contract.columns if name in set(rows.columns)]
-    arrays = [_array(rows.records, name, contract.columns[name].type) for name in columns]
+    values = [record.values for record in rows.records]
+    arrays = [
+        _array([each.get(name) for each in values], contract.columns[name].type) for name in columns
+    ]
     table = pa.table(dict(zip(columns, arrays, strict=True)))
     types = tuple(physical(each).value for each in table.schema.types)
     return Scan(
@@ -56,17 +59,15 @@ def _reasons(rows: Rows) -> tuple[str, ...]:
     return (*rows.reasons, f"{len(rows.quarantined)} records cannot be read")
 
 
-def _array(records: Sequence[Record], name: str, type_: ColumnType) -> Any:
+def _array(cells: Sequence[Value], type_: ColumnType) -> Any:
     import pyarrow as pa
 
-    cells = [record.values.get(name) for record in records]
     match type_:
         case ColumnType.DECIMAL:
-            numbers = [cell if isinstance(cell, Decimal) else None for cell in cells]
             try:
-                return pa.array(numbers, pa.decimal128(_PRECISION, SCALE))
-            except pa.ArrowInvalid:  # one has more digits: as nearly never
-                fitted = [None if number is None else _fitted(number) for number in numbers]
+                return pa.array(cells, pa.decimal128(_PRECISION, SCALE))
+            except pa.ArrowException:  # one has more digits: as nearly never
+                fitted = [_fitted(cell) if isinstance(cell, Decimal) else None for cell in cells]
                 return pa.array(fitted, pa.decimal128(_PRECISION, SCALE))
         case ColumnType.TIME:
             return pa.array(cells, pa.int64()).cast(pa.timestamp("ns", tz="UTC"))

@@ -8,12 +8,9 @@ engine's loop: its coroutines belong there.
 from __future__ import annotations
 
 import asyncio
-import gc
-import sys
 import threading
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import AsyncExitStack, closing
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import chain
@@ -22,6 +19,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from tieout.api import Report
+from tieout.api.importing import importing
+from tieout.api.notice import EVENTS, Notice, Ready
 from tieout.core.canonical import nanoseconds
 from tieout.core.rows import BreakFilter, RunRow
 from tieout.errors import UsageError
@@ -36,37 +35,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-EVENTS: Final = ("large_fill", "reconnect", "strategy_change")
-"""What an engine may tell of; each makes the venue be compared at once."""
-
-
 LOOK_AGAIN: Final = 0.5
 """Seconds between two looks at whether another process has compared."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """Whether trading may begin, and if not, why."""
-
-    ok: bool
-    reasons: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something happened in the engine.
-
-    Attributes:
-        kind: one of EVENTS.
-        venue: the source's name, or the exchange's; None: all of them.
-        symbols: where, in unified symbols; None: anywhere.
-        since: aware; events from then on are read again.
-    """
-
-    kind: str
-    venue: str | None = None
-    symbols: frozenset[str] | None = None
-    since: datetime | None = None
 
 
 class Reconciler:
@@ -117,7 +87,7 @@ class Reconciler:
         self._thread.start()
         self._opened_at = datetime.now(UTC)
         try:
-            with _importing():
+            with importing():
                 await self._call(self._open(engine_loop))
         except BaseException:
             await self.aclose()
@@ -393,22 +363,6 @@ class Reconciler:
     def _open_store(self) -> Store:
         assert self._store is not None
         return self._store
-
-
-@contextmanager
-def _importing() -> Iterator[None]:
-    """What speaks to venues is imported once in a process, and nothing of it is ever garbage. To
-    find that out again and again would stop every thread, the engine's too, for 0.1 s and more: so
-    nothing is collected meanwhile, and what is there at the end is not looked at any more."""
-    if "ccxt" in sys.modules or not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _report(outcome: RunOutcome) -> Report:

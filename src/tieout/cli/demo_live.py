@@ -24,6 +24,7 @@ from tieout.core.journal import EVERYTHING, JournalEntry, journal_entry
 from tieout.core.model import Severity
 from tieout.core.money import plain
 from tieout.errors import MissingExtra, UsageError
+from tieout.present import reasons
 
 if TYPE_CHECKING:
     from tieout.core.rows import BreakRow
@@ -45,6 +46,8 @@ VICTIM: Final = SYMBOLS[0]
 KEY, SECRET = "demo", "opens nothing but the simulated exchange"
 NEEDED: Final = ("aiohttp", "apscheduler", "ccxt", "polars")
 
+WORDS: Final = {"incomplete": "not decided yet", "failed": "not compared"}
+
 CONFIG: Final = """\
 # What `tieout demo live` wrote. The exchange is gone, the store is still here.
 version: 1
@@ -61,8 +64,15 @@ sources:
     base_url: {base_url}
     ws_url: {ws_url}
     lag: 1s
+    options: {{rate_limit: false}}   # it has no other customers
 reconciliations:
-  positions: {{records: positions, internal: book, external: exchange, every: 3s, grace: 2s}}
+  positions:
+    records: positions
+    internal: book
+    external: exchange
+    every: 3s
+    grace: 2s
+    compare: {{average_price: {{relative: 0.001%}}}}   # the exchange rounds it
   balances: {{records: balances, internal: book, external: exchange, every: 3s, grace: 2s}}
   trades: {{records: trades, internal: book, external: exchange, every: 3s, grace: 2s}}
 """
@@ -112,7 +122,7 @@ class Engine:
     lose: bool = False
     lost: tuple[Fill, list[JournalEntry]] | None = None
     _waiting: asyncio.Queue[tuple[float, list[JournalEntry]]] = field(default_factory=asyncio.Queue)
-    _chance: Random = field(default_factory=lambda: Random("demo"))
+    _chance: Random = field(default_factory=lambda: Random("demo"))  # noqa: S311 - repeatable
 
     def hear(self, account: Account, event: Event) -> None:
         entries = _entries(account, event)
@@ -140,13 +150,10 @@ def _entries(account: Account, event: Event) -> list[JournalEntry]:
     """What happened, as the book's journal has it."""
     from tieout.testing.exchange import booked
 
-    entries = []
+    records = [("movements", each) for each in booked.movements(account, event, "perp")]
     if event.fill is not None:
-        trade = booked.trade(account, event.fill, event.sequence)
-        entries.append(journal_entry("trades", trade, source="demo"))
-    for movement in booked.movements(account, event, "perp"):
-        entries.append(journal_entry("movements", movement, source="demo"))
-    return entries
+        records.insert(0, ("trades", booked.trade(account, event.fill, event.sequence)))
+    return [journal_entry(name, values, source="demo") for name, values in records]
 
 
 def _opening(account: Account) -> list[JournalEntry]:
@@ -189,8 +196,7 @@ class Stage:
     said: dict[str, str] = field(default_factory=dict)
     found: dict[str, BreakRow] = field(default_factory=dict)
     cleared: set[str] = field(default_factory=set)
-    comparisons: int = 0
-    matched: int = 0
+    compared: set[str] = field(default_factory=set)
 
     def say(self, text: str = "", style: str = "") -> None:
         passed = f"{time.monotonic() - self.began:5.1f} s  "
@@ -199,17 +205,25 @@ class Stage:
     def heard(self, monitor: Monitor, outcome: RunOutcome) -> None:
         """Print a comparison that says something new."""
         row, name = outcome.row, monitor.name
-        self.comparisons += 1
+        if row.run_id in self.compared:
+            return
+        self.compared.add(row.run_id)
         status = row.status.value
         if row.breaks.cleared:
             self.cleared.add(name)
         breaks = list(outcome.breaks())
         told = f"{status} {sorted(each.id for each in breaks)}"
-        if self.said.get(name) == told or status == "incomplete":
+        if status == "incomplete" and not breaks:
+            told = "incomplete"
+        if self.said.get(name) == told:
             return
         self.said[name] = told
+        if not breaks and status in WORDS:
+            why = plain_text(" ".join("; ".join(reasons(row)).split()))
+            self.say(f"{name:<10} {WORDS[status]}: {why}", "dim")
+            return
         cleared = f", {count(row.breaks.cleared, 'break')} cleared" if row.breaks.cleared else ""
-        text = f"{name:<10} {count(row.counts.matched, 'record')} agree{cleared}"
+        text = f"{name:<10} {count(row.counts.matched, 'record agrees', 'records agree')}{cleared}"
         self.say(text + (f", {count(len(breaks), 'open break')}:" if breaks else ""),
                  "red" if breaks else "green")  # fmt: skip
         for each in breaks:
@@ -221,7 +235,7 @@ async def _shown(seconds: int, directory: Path) -> bool:
     from tieout.testing.exchange import Exchange, Market
     from tieout.testing.exchange.server import serve
 
-    exchange = Exchange(seed=7, visibility=(0.0, 0.5))
+    exchange = Exchange(seed=7, visibility=(0.0, 0.5), limits=False)
     account = exchange.open("binance", "main", key=KEY, secret=SECRET)
     _past(exchange, account)
     opening = _opening(account)
@@ -248,8 +262,8 @@ async def _shown(seconds: int, directory: Path) -> bool:
 
 
 def _past(exchange: Exchange, account: Account) -> None:
-    """An hour ago money came in, and positions were opened."""
-    early = exchange.milliseconds() - 3_600_000
+    """Two days ago money came in, and positions were opened."""
+    early = exchange.milliseconds() - 2 * 86_400_000
     account.deposit("USDT", "250000", at=early)
     account.transfer("USDT", "200000", "spot", "futures", at=early)
     for symbol, side, size in zip(SYMBOLS, ("buy", "sell", "buy"), ("0.4", "6", "90"), strict=True):
@@ -310,10 +324,10 @@ async def _played(
     await asyncio.sleep(max(0.0, min(3.0, stage.began + seconds * 0.6 - time.monotonic())))
     stage.say("the lost fill is imported into the book", "yellow")
     await _write(store, supervisor, entries)
-    if not await _until(lambda: {"positions", "trades"} <= stage.cleared, last):
+    if not await _until(lambda: stage.found.keys() <= stage.cleared, last):
         return _not_seen(stage, "the breaks were not cleared in time")
     await asyncio.sleep(max(0.0, stage.began + seconds - time.monotonic()))
-    stage.say(f"done: {count(stage.comparisons, 'comparison')}, 1 lost fill, found and cleared")
+    stage.say(f"done: {count(len(stage.compared), 'comparison')}, 1 lost fill, found and cleared")
     return True
 
 
@@ -323,7 +337,7 @@ def _explained(stage: Stage, fill: Fill) -> list[str]:
     lost = trade["key"].get("trade_id")
     cause = "the fill that the book lost" if lost == str(fill.id) else "another trade"
     return [
-        plain_text(f"{subject(position)}: {what_differs(position)} is off"),
+        plain_text(f"{subject(position)}  {what_differs(position)}"),
         plain_text(f"because the book has no trade {lost}: {cause}"),
     ]
 
@@ -337,5 +351,5 @@ async def _until(holds: Any, last: float) -> bool:
     while not holds():
         if time.monotonic() > last:
             return False
-        await asyncio.sleep(0.1)  # noqa: ASYNC110 - what it waits for is told by several
+        await asyncio.sleep(0.1)
     return True

@@ -300,10 +300,16 @@ def _value(each: ReconciliationSettings, settings: Settings) -> tuple[str, ...]:
     currency = each.rules.reporting_currency
     if currency is not None:
         rates = f"prices of {each.prices}" if each.prices else "no prices: other currencies unknown"
+        if each.live is not None:
+            rates = f"prices of {each.external}; other currencies unknown"
         lines.append(f"at risk in {currency}; {rates}")
-    if each.prices is not None and (age := settings.sources[each.prices].max_age) is not None:
+    if (
+        each.live is None
+        and each.prices is not None
+        and (age := settings.sources[each.prices].max_age) is not None
+    ):
         lines.append(f"prices older than {words.duration(age)} do not count")
-    if each.instruments is not None:
+    if each.live is None and each.instruments is not None:
         lines.append(f"ticks and multipliers from {each.instruments}")
     share = words.percent(each.rules.max_quarantined)
     lines.append(f"a side with more than {share} unreadable rows is incomplete")

@@ -31,6 +31,9 @@ AWAITED: Final = ("trades", "movements", "orders")
 WORTH: Final = ("positions", "balances")
 """Those of them that may have a value tolerance."""
 
+TRANSFERRED: Final = ("balances", "movements")
+"""Those of them that a transfer between one's own places changes."""
+
 HOUR: Final = 3600 * NS
 EVERY: Final = {"trades": HOUR, "movements": HOUR}
 LOOKBACK: Final = {"orders": 24 * HOUR}
@@ -111,6 +114,14 @@ LIVE: Final[Table] = {
         "How long a fill may be invisible to who asks the venue for it.",
         None,
         "that of the venue's source",
+    ),
+    "transit": Key(
+        duration,
+        "1h",
+        "Of balances and movements: how long a transfer between one's own accounts, venues or"
+        " wallets may be on its way before what lacks it is a break.",
+        None,
+        "`1h`",
     ),
     "on": Key(
         list_of(choice("trigger", TRIGGERS)),
@@ -242,6 +253,13 @@ class _Reader:
                 if name in self.entries:
                     what = f"`{name}` has no effect: what {self.records} wait for is their deadline"
                     self.findings.warn(self.entries[name], what, "say `grace`")
+        if "transit" in self.entries and self.records not in TRANSFERRED:
+            what = f"`transit` has no effect: {self.records} are not transferred"
+            self.findings.warn(self.entries["transit"], what, "give it to balances and movements")
+        for name in ("prices", "instruments"):
+            if name in self.entries:
+                what = f"`{name}` has no effect: live, they are those of the venue"
+                self.findings.warn(self.entries[name], what)
         if "every" in self.entries and "interval" not in self.keys["on"]:
             what = "`every` has no effect: `on` does not name `interval`"
             self.findings.warn(self.entries["every"], what)
@@ -266,6 +284,7 @@ class _Reader:
             lookback=self._or("lookback", LOOKBACK.get(records, _USUAL.lookback)),
             full=self._or("full", _USUAL.full),
             lag=keys["lag"],
+            transit=self._or("transit", _USUAL.transit),
             on=frozenset(keys["on"]),
         )
         self._check_grace(found)

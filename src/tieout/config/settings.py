@@ -245,6 +245,8 @@ class LiveSettings:
             one that is closed is looked at.
         full: how far back events are read the first time, and again once in every such time.
         lag: until a fill can be seen at the venue; None: as the venue's source says.
+        transit: how long a transfer between one's own accounts, venues or wallets may be on its
+            way.
         on: of TRIGGERS.
     """
 
@@ -255,6 +257,7 @@ class LiveSettings:
     lookback: int = 3_600_000_000_000
     full: int = 86_400_000_000_000
     lag: int | None = None
+    transit: int = 3_600_000_000_000
     on: frozenset[str] = frozenset(TRIGGERS)
 
 

@@ -117,6 +117,10 @@ def finding(column: Compared, pair: Pair, records: str, valuation: Valuation) ->
     if records == "positions" and column.name == "quantity":
         if _opposite(internal, external):
             kind = Kind.SIDE
+    elif column.name == "fee_currency" and (left.get("fee") is None) is not (
+        right.get("fee") is None
+    ):
+        kind = Kind.FEE  # one side does not know the fee yet, nor what it is paid in
     elif records == "orders":
         if column.name == "filled" and (_overfilled(left) or _overfilled(right)):
             kind = Kind.OVERFILL

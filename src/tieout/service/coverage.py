@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -140,9 +140,19 @@ def within_symbols(
         return gap
 
     def narrower(record: Record) -> str | None:
-        name = record.values.get("symbol") or record.values.get("currency")
+        name = subject_of(record.values)
         if name is not None and name not in covered:
             return f"{source} does not cover {name}"
         return gap(record)
 
     return narrower
+
+
+def subject_of(values: Mapping[str, object]) -> object:
+    """What an answer has to cover to be about a record: its symbol, or a balance's currency.
+
+    None: whatever symbols were asked for. A deposit has an amount in a currency, and no symbol.
+    """
+    if values.get("symbol") is not None:
+        return values["symbol"]
+    return values.get("currency") if values.get("amount") is None else None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 
 from tieout.core.canonical import dumps, plain_record
+from tieout.core.compare import AMOUNTS
 from tieout.core.held import values_of
 from tieout.core.lifecycle import Evidence, KnownBreak, OpenItem
 from tieout.core.model import Kind, Record, Side
@@ -14,6 +15,7 @@ from tieout.core.scan import Coverage
 from tieout.core.schema import RecordType
 from tieout.ports import Matching, SideFacts, StoreView
 from tieout.service.carry import Key
+from tieout.service.coverage import subject_of
 
 
 def evidence_of(
@@ -25,6 +27,7 @@ def evidence_of(
     known: Collection[Key],
     waiting: Sequence[OpenItem],
     covered: Mapping[Side, frozenset[str]],
+    amounts_only: Sequence[OpenItem] = (),
 ) -> Evidence:
     """Why a known break may be taken for gone.
 
@@ -32,6 +35,7 @@ def evidence_of(
         known: the open records that take part, those that were sent again or voided as well.
         waiting: records that are there, and about which nothing could be decided.
         covered: what a side's answer is about, where it is not everything.
+        amounts_only: records of which nothing but the amount was compared.
     """
     sides_complete = all(each.complete for each in coverage.values())
     checks_complete = not any(facts.quarantined for facts in matching.checks)
@@ -42,14 +46,31 @@ def evidence_of(
         everything=all(each.everything for each in coverage.values()),
         snapshot=not records.event,
         evaluated=_evaluated(frozenset(known)),
-        unresolved=_either(_unresolved(waiting, facts, records), _outside(covered)),
+        unresolved=_either(
+            _unresolved(waiting, facts, records),
+            _outside(covered),
+            _not_compared(amounts_only, facts, records),
+        ),
     )
 
 
-def _either(
-    one: Callable[[KnownBreak], bool], other: Callable[[KnownBreak], bool]
+def _either(*each: Callable[[KnownBreak], bool]) -> Callable[[KnownBreak], bool]:
+    return lambda known: any(one(known) for one in each)
+
+
+def _not_compared(
+    amounts_only: Sequence[OpenItem], facts: Mapping[Side, SideFacts], records: RecordType
 ) -> Callable[[KnownBreak], bool]:
-    return lambda known: one(known) or other(known)
+    """Whether a break is in more than the amount of a record of which only that was compared."""
+    about = _unresolved(amounts_only, facts, records)
+    amount = AMOUNTS.get(records.name)
+
+    def not_compared(known: KnownBreak) -> bool:
+        if not about(known):
+            return False
+        return any(each["field"] != amount for each in json.loads(known.content)["differences"])
+
+    return not_compared
 
 
 def _outside(covered: Mapping[Side, frozenset[str]]) -> Callable[[KnownBreak], bool]:
@@ -59,7 +80,7 @@ def _outside(covered: Mapping[Side, frozenset[str]]) -> Callable[[KnownBreak], b
         if not covered:
             return False
         record = json.loads(known.content)["records"][0]["record"]
-        name = record.get("symbol") or record.get("currency")
+        name = subject_of(record)
         return name is not None and any(name not in names for names in covered.values())
 
     return outside

@@ -99,11 +99,12 @@ class _Sums:
     uncovered: int = 0
     waiting: list[OpenItem] = field(default_factory=list)
 
-    def add(self, live: Standing) -> None:
+    def add(self, live: Standing, intent: RunIntent) -> None:
         """Count what never came as far as the candidates."""
         self.unknown += live.unknown
         self.expected += live.expected
-        self.waiting += live.waiting
+        # Those of events are carried, which takes the date that they came with.
+        self.waiting += [_item(each.side, each.record, intent) for each in live.waiting]
 
 
 def judge(
@@ -143,7 +144,7 @@ def judge(
         else:
             _count(outcome, candidate, sums, spool, drift, intent, bench)
     if setup.live is not None:
-        sums.add(setup.live)
+        sums.add(setup.live, intent)
     after_cut = [*matching.internal.after_cut, *matching.external.after_cut]
     waiting = _kept([*sums.waiting, *after_cut, *_unreadable(facts, intent)], bench, spool)
     return Judged(
@@ -169,6 +170,7 @@ def judge(
             known=known,
             waiting=waiting,
             covered=covered,
+            amounts_only=setup.live.amounts_only if setup.live is not None else (),
         ),
         reasons=_reasons(setup, matching, reference, sums),
         inputs=(*_inputs(coverage, task), *reference.inputs),

@@ -9,7 +9,16 @@ from msgspec.structs import replace
 from tieout.core.bench import Bench
 from tieout.core.decide import decide
 from tieout.core.match.plan import Plan
-from tieout.core.model import Break, Candidate, Outcome, Pair, Record, Single
+from tieout.core.model import (
+    Break,
+    Candidate,
+    Expected,
+    Outcome,
+    Pair,
+    Record,
+    Side,
+    Single,
+)
 from tieout.ports import Matching
 from tieout.service.setup import Standing
 
@@ -23,7 +32,9 @@ def outcomes(
             yield candidate, decide(candidate, bench)
         elif not _was_judged(candidate, live, bench.plan):
             outcome = decide(candidate, bench)
-            if isinstance(outcome, Break):
+            if isinstance(outcome, Break) and live.expects(candidate, outcome):
+                outcome = _expected(candidate)
+            elif isinstance(outcome, Break):
                 outcome = _as_known(outcome, candidate, live)
             yield candidate, outcome
 
@@ -45,6 +56,12 @@ def _as_known(brk: Break, candidate: Candidate, live: Standing) -> Break:
     if doubt == brk.doubt and cause is brk.cause:
         return brk
     return replace(brk, doubt=doubt, cause=cause)
+
+
+def _expected(candidate: Candidate) -> Expected:
+    """Of a pair its internal record waits: where that is read again, so is its partner."""
+    side = candidate.side if isinstance(candidate, Single) else Side.INTERNAL
+    return Expected(side, _anchor(candidate))
 
 
 def _anchor(candidate: Candidate) -> Record:

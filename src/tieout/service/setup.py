@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from tieout.core.canonical import rules_digest
 from tieout.core.lifecycle import OpenItem
-from tieout.core.model import Candidate, Cause, Record, Side
+from tieout.core.model import Break, Candidate, Cause, Record, Side
 from tieout.core.read import Reading
 from tieout.core.rules import BusinessDeadline, Rules
 from tieout.core.scan import InputFile
@@ -56,21 +56,26 @@ class Standing:
             are read again only as possible partners.
         waiting: records about which nothing can be concluded now; they are not among the rows.
         unknown, expected: how many keys they are.
+        amounts_only: records of which only the amount is compared this time: whatever else they
+            differ in is neither a break nor gone.
         covered: symbols (of balances: currencies) that a side's answer is about, where it is not
             everything. Outside of them nothing is missing, and nothing clears.
         reasons: why the run is not complete, in words.
         doubtful: whether a break of this record is in doubt.
         cause: what is known of where a break comes from.
+        expects: whether what would be a break only takes its time.
     """
 
     since: int | None = None
     waiting: Sequence[OpenItem] = ()
     unknown: int = 0
     expected: int = 0
+    amounts_only: Sequence[OpenItem] = ()
     covered: Mapping[Side, frozenset[str]] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
     doubtful: Callable[[Record], bool] = lambda record: False
     cause: Callable[[Candidate], Cause] = lambda candidate: Cause.UNKNOWN
+    expects: Callable[[Candidate, Break], bool] = lambda candidate, brk: False
 
 
 @dataclass(frozen=True, slots=True)

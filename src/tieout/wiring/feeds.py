@@ -16,6 +16,7 @@ from tieout.config.settings import (
 )
 from tieout.errors import UsageError
 from tieout.ports import Clock, Feed, Store
+from tieout.service.live.universe import Universe
 
 if TYPE_CHECKING:
     from tieout.adapters.venues.registry import Clients
@@ -53,7 +54,9 @@ class Feeds:
         self._clock = clock
         self._transport = transport
         self._clients: Clients | None = None
-        self._open: dict[str, Feed] = dict(given or {})
+        self._given = dict(given or {})
+        self._open: dict[tuple[str | None, ...], Feed] = {}
+        self._universes: dict[tuple[str, str], Universe] = {}
 
     def open(self, name: str, *, records: str = "trades", other: str | None = None) -> Feed:
         """The feed of a source. `other`: the side that a book without an account stands beside.
@@ -62,16 +65,38 @@ class Feeds:
             MissingExtra: an optional dependency is not installed.
             UsageError: the source does not say how things are now.
         """
-        found = self._open.get(name)
+        if name in self._given:
+            return self._given[name]
+        source = self._settings.sources[name]
+        key = (name, *self._about(source, records, other))
+        found = self._open.get(key)
         if found is None:
-            source = self._settings.sources[name]
-            found = self._open[name] = _named(source, self._opened(source, records, other))
+            found = self._open[key] = _named(source, self._opened(source, records, other))
         return found
+
+    def universe(self, internal: str, external: str, configured: frozenset[str]) -> Universe:
+        """What a venue is asked for beside a book. All reconciliations of the two share it: where
+        a balance moved, trades are looked for."""
+        return self._universes.setdefault((internal, external), Universe(configured))
 
     async def aclose(self) -> None:
         """Close every feed, whatever happens to another one."""
-        feeds, self._open = list(self._open.values()), {}
+        feeds = [*self._given.values(), *self._open.values()]
+        self._given, self._open = {}, {}
         await asyncio.gather(*[each.aclose() for each in feeds], return_exceptions=True)
+
+    def _about(
+        self, source: SourceSettings, records: str, other: str | None
+    ) -> tuple[str | None, ...]:
+        """What else than its name tells apart two uses of a source.
+
+        One book may stand beside several exchanges; a query gives one kind of record.
+        """
+        if isinstance(source.options, VenueOptions):
+            return ()
+        if isinstance(source.options, QueryOptions):
+            return (source.records or records,)
+        return self._place(source.options, other)
 
     def _opened(self, source: SourceSettings, records: str, other: str | None) -> Feed:
         options = source.options

@@ -9,23 +9,26 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tieout.config.settings import (
+    BookOptions,
     FreqtradeOptions,
     LiveSettings,
     ReconciliationSettings,
     Settings,
+    SourceSettings,
     VenueOptions,
 )
 from tieout.core.read import Reading
+from tieout.core.rules import Measure, Tolerance
 from tieout.errors import UsageError
 from tieout.ports import Clock, Engine, Feed, Notifier, Store
 from tieout.service.live.monitor import Monitor
 from tieout.service.live.setup import LiveBench, LiveSetup, Timing
 from tieout.service.live.supervisor import Every, Heard, Supervisor
-from tieout.service.live.universe import Universe
 from tieout.service.live.verdict import verdict
 from tieout.service.runs import RunOutcome
 from tieout.service.setup import Progress
@@ -39,11 +42,17 @@ _T = TypeVar("_T")
 
 SECOND = 1_000_000_000
 
+AVERAGE_PRICE = Tolerance(Measure.RELATIVE, Decimal("0.0001"))
+"""Of live positions, where the configuration does not say: venues round an average, each its own
+way, and state it with two to eight decimals."""
+
 
 def live_setup(
     reconciliation: ReconciliationSettings, settings: Settings, feeds: Feeds
 ) -> LiveSetup:
     """A live reconciliation with its feeds. Raises as `Feeds.open` does."""
+    from tieout.adapters.books.markets import of_markets
+
     rules, live = reconciliation.rules, reconciliation.live
     assert live is not None
     records = rules.records
@@ -52,7 +61,17 @@ def live_setup(
     book = feeds.open(internal.name, records=records, other=external.name)
     options = external.options
     symbols = options.symbols if isinstance(options, VenueOptions) else frozenset()
+    if isinstance(options, VenueOptions):
+        book = of_markets(book, records, options.venue)
     venue = feeds.open(external.name, records=records)
+    if records == "positions" and _costs_otherwise(internal.options):
+        rules = replace(rules, ignore=rules.ignore | {"average_price", "cost"})
+    if records == "positions" and "average_price" not in rules.compare:
+        rules = replace(
+            rules,
+            compare={**rules.compare, "average_price": AVERAGE_PRICE},
+            assumed=rules.assumed | {"average_price"},
+        )
     if records == "trades" and getattr(venue, "ids_per_symbol", True):
         rules = replace(rules, ids_per_symbol=True)
     return LiveSetup(
@@ -64,11 +83,24 @@ def live_setup(
             Reading(external.name, external.record_type(records)),
         ),
         timing=_timing(live, options),
-        universe=Universe(symbols),
+        universe=feeds.universe(internal.name, external.name, symbols),
         every=live.every,
         on=live.on,
         summed=isinstance(internal.options, FreqtradeOptions),
+        everywhere=_everywhere(internal, records, feeds),
     )
+
+
+def _everywhere(book: SourceSettings, records: str, feeds: Feeds) -> Feed | None:
+    """The ledger of all accounts and venues, which knows both ends of a transfer."""
+    if records not in ("balances", "movements") or not isinstance(book.options, BookOptions):
+        return None
+    return feeds.open(book.name, records="movements")
+
+
+def _costs_otherwise(options: object) -> bool:
+    """Whether a ledger costs its positions by another method than venues do: average, fees out."""
+    return isinstance(options, BookOptions) and (options.basis, options.fees) != ("average", "out")
 
 
 def _timing(live: LiveSettings, options: object) -> Timing:
@@ -83,6 +115,7 @@ def _timing(live: LiveSettings, options: object) -> Timing:
         lookback=live.lookback,
         full=live.full,
         closed=live.lookback,
+        transit=live.transit,
     )
 
 
@@ -189,7 +222,9 @@ async def supervised(
         monitors = [
             Monitor(live_setup(each, settings, opened), bench, holder=holder) for each in chosen
         ]
-        supervisor = Supervisor(monitors, bench, every, _signals(settings, chosen, clock), heard)
+        # What stands in for HTTP has no sockets, and the real venue is not meant.
+        signals = {} if world.transport is not None else _signals(settings, chosen, clock)
+        supervisor = Supervisor(monitors, bench, every, signals, heard)
         stack.push_async_callback(supervisor.aclose)
         yield supervisor
 
@@ -209,13 +244,19 @@ def live_ones(settings: Settings, names: Sequence[str]) -> list[ReconciliationSe
 def _signals(
     settings: Settings, chosen: Sequence[ReconciliationSettings], clock: Clock
 ) -> dict[str, Callable[[], AsyncIterator[Heard]]]:
-    """The sockets of the venues that have one, by source."""
+    """The sockets of the venues that have one, by source.
+
+    Of a venue that is somewhere else (`base_url`) the socket's address has to be given as well
+    (`ws_url`): its credentials are not for the real one.
+    """
     from tieout.adapters.venues.dialects import DIALECTS
 
     signals: dict[str, Callable[[], AsyncIterator[Heard]]] = {}
     for name in {each.external for each in chosen if each.live and "events" in each.live.on}:
         options = settings.sources[name].options
-        if isinstance(options, VenueOptions) and options.venue in DIALECTS:
+        if not isinstance(options, VenueOptions) or options.venue not in DIALECTS:
+            continue
+        if options.base_url is None or options.ws_url is not None:
             signals[name] = partial(_listen, venue_settings(name, options, settings), clock)
     return signals
 
@@ -251,9 +292,15 @@ async def verdicts(
         feeds = Feeds(settings, store, clock)
         stack.push_async_callback(feeds.aclose)
         setups = [live_setup(each, settings, feeds) for each in live_ones(settings, names)]
-        return list(
-            await asyncio.gather(*[verdict(each, bench, dry_run=dry_run) for each in setups])
+        done = await asyncio.gather(
+            *[verdict(each, bench, dry_run=dry_run) for each in setups], return_exceptions=True
         )
+        outcomes = []
+        for each in done:  # what fails in one leaves the others to their end
+            if isinstance(each, BaseException):
+                raise each
+            outcomes.append(each)
+        return outcomes
 
 
 @asynccontextmanager

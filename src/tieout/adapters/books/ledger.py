@@ -23,7 +23,7 @@ from tieout.core.canonical import instant, nanoseconds
 from tieout.core.entries import Key, KeyKind
 from tieout.core.journal import EVERYTHING, JournalEntry
 from tieout.core.ledger import Method, Projection, project
-from tieout.core.ledger.facts import placed
+from tieout.core.ledger.facts import Facts, placed
 from tieout.core.ledger.running import Running
 from tieout.core.live import Answer, Ask
 from tieout.core.model import Quarantined, Record, Value
@@ -125,6 +125,25 @@ class LedgerBook:
         named = (entry.values.get("symbol") for entry in list(self._entries.values()))
         return frozenset(str(each) for each in named if each not in (None, EVERYTHING))
 
+    async def opened_at(self) -> int | None:
+        """Since when the book tells what happened: its first approved opening, UTC ns.
+
+        What was before is contained in that, and not missing here.
+        """
+        await self._apart(self._read)
+        entries = list(self._entries.values())
+        return min((each.at for each in entries if each.opening and each.approved_by), default=None)
+
+    async def counting(self) -> Callable[[Key, int], bool]:
+        """Whether what happened at an instant comes after the opening of a key.
+
+        What does not is in the opening entry: adding it once more would be wrong.
+        """
+        await self._apart(self._read)
+        entries = list(self._entries.values())
+        facts = Facts([each for each in entries if each.opening], None, None)
+        return lambda key, at: facts.opening(key) is None or facts.counts(key, at)
+
     async def aclose(self) -> None:
         """The journal is the store's, and not ours to close."""
 
@@ -163,16 +182,17 @@ class LedgerBook:
     def _answer(self, ask: Ask, asked_at: int) -> Answer:
         records: Iterable[Record]
         unreadable: list[Quarantined] = []
-        covered = None
+        covered, wallets = None, None
         if ask.records in _KINDS:
             found = self._project(asked_at)
             records, unreadable = found.records(ask.records), self._unknown(found, ask.records)
             covered = self._covered(found, _KINDS[ask.records])
+            wallets = self._whole(found) if ask.records == "balances" else None
         elif ask.records == "orders":
             records = self._project(asked_at, orders=True).records("orders")
         else:
             records, unreadable = self._events(ask, asked_at)
-        return answered(
+        answer = answered(
             self._name,
             ask,
             records,
@@ -182,6 +202,7 @@ class LedgerBook:
             covered=covered,
             doubt=self._stale(asked_at),
         )
+        return answer if wallets is None else structs.replace(answer, wallets=wallets)
 
     def _events(self, ask: Ask, asked_at: int) -> tuple[list[Record], list[Quarantined]]:
         self._read()
@@ -238,6 +259,21 @@ class LedgerBook:
             return None
         known = (*found.positions, *found.balances, *found.unknown)
         return frozenset(key.name for key in known if key.kind is kind)
+
+    def _whole(self, found: Projection) -> frozenset[str] | None:
+        """Of which wallets the book has all that is in them; None: of all. Elsewhere a currency
+        that it does not name is unknown: an opening of one wallet says nothing of another."""
+        with self._lock:
+            entries = list(self._entries.values())
+        whole = {
+            str(entry.values.get("wallet") or "")
+            for entry in entries
+            if entry.records == "balances"
+            and entry.approved_by is not None
+            and entry.values.get("currency") == EVERYTHING
+            and entry.at <= found.as_of
+        }
+        return None if "" in whole else frozenset(whole)
 
     def _stale(self, now: int) -> str | None:
         if self._max_age is None or now - self._heard <= self._max_age:

@@ -9,11 +9,19 @@ is not missing at the window's edge.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+
+from msgspec.structs import replace
 
 from tieout.core.fills import by_order
 from tieout.core.live import Answer, Ask
-from tieout.ports import Rows
-from tieout.service.live.rows import columns_of, covered_by
+from tieout.core.model import Break, Candidate, Pair, Value
+from tieout.core.rules import Duration
+from tieout.core.transit import fee_may_come
+from tieout.errors import SourceError
+from tieout.ports import Feed, Rows
+from tieout.service.live.cause import cause_of, placed_by
+from tieout.service.live.rows import at_home, columns_of, covered_by
 from tieout.service.live.setup import Comparison, LiveBench, LiveSetup
 from tieout.service.setup import Reference, Standing
 
@@ -39,23 +47,28 @@ async def compare_events(
     timing, now = setup.timing, bench.now()
     begin = now - timing.full if cursor is None else cursor - timing.lookback
     begin = min(each for each in (begin, oldest, since) if each is not None)
-    # Of an order that is compared as one sum, the first fill may be long ago.
-    margin = timing.closed if setup.summed else timing.grace + timing.lag
+    if (opened := await _opened(setup.internal)) is not None:
+        begin = max(begin, opened + 1)
+    # The two sides need not date an event alike; and of an order that is compared as one sum, the
+    # first fill may be long ago.
+    margin = timing.full if setup.summed else timing.lookback + timing.grace + timing.lag
     records = setup.rules.records
-    symbols = await setup.universe.known(setup.internal, now) or None
-    ask = Ask(records, begin - margin, now, symbols)
-    theirs, ours = await asyncio.gather(
-        setup.external.fetch(ask), setup.internal.fetch(Ask(records, begin - margin, now))
-    )
+    known = await setup.universe.known(setup.internal, now)
+    ask = Ask(records, begin - margin, now)
+    theirs, ours = await asyncio.gather(_theirs(setup, ask, known), setup.internal.fetch(ask))
+    ours = replace(ours, records=tuple(at_home(setup.external, ours.records)))
+    placed = await _placed(setup, begin - timing.closed, now, ours)
+    told = now - timing.grace  # what is younger is waited for, and clocks differ
     return Comparison(
         internal=_rows(setup, 0, ours),
         external=_rows(setup, 1, theirs),
         standing=Standing(
             since=begin,
             covered=covered_by(ours, theirs),
-            reasons=(f"{theirs.source} was asked about no symbol: name them in `symbols:`",)
-            if theirs.symbols == frozenset()
-            else (),
+            doubtful=lambda record: theirs.doubt is not None,
+            cause=cause_of(ours.records, placed),
+            expects=_fees(setup, now),
+            reasons=_unasked(theirs, begin, told) + _unasked(ours, begin, told),
         ),
         reference=reference,
         as_of=now,
@@ -63,8 +76,82 @@ async def compare_events(
     )
 
 
+async def _opened(book: Feed) -> int | None:
+    """When a book was opened: what happened until then is in its opening entries, not missing."""
+    asking = getattr(book, "opened_at", None)
+    return None if asking is None else await asking()
+
+
+async def _theirs(setup: LiveSetup, ask: Ask, known: frozenset[str]) -> Answer:
+    """What the venue tells unasked: the book need not have heard of a symbol that was traded. Where
+    that is not of all, what it tells of the symbols that are known as well.
+    """
+    told = await setup.external.fetch(ask)
+    more = frozenset() if told.symbols is None else known - told.symbols
+    if not more:
+        return told
+    return _merged(told, await setup.external.fetch(replace(ask, symbols=more)))
+
+
+def _merged(told: Answer, more: Answer) -> Answer:
+    """Two answers about one window, of other symbols each, as one."""
+    seen = {tuple(row.identity.values()) for row in told.records}
+    new = [row for row in more.records if tuple(row.identity.values()) not in seen]
+    windows = [each.window for each in (told, more) if each.window is not None]
+    window = (
+        (max(each[0] for each in windows), min(each[1] for each in windows)) if windows else None
+    )
+    return replace(
+        more,
+        ask=told.ask,
+        records=(*told.records, *new),
+        asked_at=told.asked_at,
+        quarantined=(*told.quarantined, *more.quarantined),
+        window=window,
+        symbols=(told.symbols or frozenset()) | (more.symbols or frozenset()),
+        reasons=tuple(dict.fromkeys((*told.reasons, *more.reasons))),
+        doubt=told.doubt or more.doubt,
+    )
+
+
+async def _placed(
+    setup: LiveSetup, since: int, until: int, ours: Answer
+) -> frozenset[Value] | None:
+    """The orders that the book placed, where it knows orders and all of them."""
+    if setup.rules.records != "trades" or "orders" not in setup.internal.offers:
+        return None
+    try:
+        orders = await setup.internal.fetch(Ask("orders", since, until))
+    except SourceError:  # it has told what is compared: where a break comes from is all that lacks
+        return None
+    return placed_by(orders.records, ours.records) if orders.complete else None
+
+
+def _fees(setup: LiveSetup, now: int) -> Callable[[Candidate, Break], bool]:
+    """Whether a trade only lacks its fee on one side, and may get it yet."""
+    deadline = setup.rules.deadline
+    wait = deadline.nanoseconds if isinstance(deadline, Duration) else setup.timing.grace
+
+    def expects(candidate: Candidate, brk: Break) -> bool:
+        fields = [each.field for each in brk.differences]
+        return isinstance(candidate, Pair) and fee_may_come(candidate, fields, now - wait)
+
+    return expects
+
+
+def _unasked(answer: Answer, begin: int, end: int) -> tuple[str, ...]:
+    """Why an answer that is complete is not about the whole window."""
+    if answer.symbols == frozenset():
+        return (f"{answer.source} was asked about no symbol: name them in `symbols:`",)
+    if answer.window is not None and (answer.window[0] > begin or answer.window[1] < end):
+        return (f"{answer.source} does not give all {answer.ask.records} of the window",)
+    return ()
+
+
 def _rows(setup: LiveSetup, index: int, answer: Answer) -> Rows:
+    """A side's rows. A book that is stale has not heard of what it lacks: it is not complete."""
     records = list(answer.records)
+    late = (answer.doubt,) if index == 0 and answer.doubt is not None else ()
     if setup.summed and index == 1 and setup.rules.records == "trades":
         records = list(by_order(records))
     return Rows(
@@ -72,7 +159,7 @@ def _rows(setup: LiveSetup, index: int, answer: Answer) -> Rows:
         layout=setup.layouts[index],
         records=records,
         columns=columns_of(records, setup.rules.records),
-        reasons=answer.reasons,
+        reasons=(*answer.reasons, *late),
         quarantined=answer.quarantined,
         window=answer.window,
         notes=answer.notes,

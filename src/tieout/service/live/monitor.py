@@ -7,7 +7,8 @@
    has it after `LEASE_SECONDS`.
 3. A paused monitor compares nothing; nothing that was open changes.
 4. A failure is a run that says so. After three in a row one alert is raised, and no other before
-   the matter is settled. What fails in one monitor never touches another.
+   the matter is settled; so it is where comparisons leave something open for five minutes. What
+   fails in one monitor never touches another.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ from typing import Final
 from tieout.core.model import RunStatus, Severity
 from tieout.errors import LeaseLost, TieoutError
 from tieout.ports import Lease
-from tieout.service.live.setup import LiveBench, LiveSetup
+from tieout.service.live.setup import SECOND, LiveBench, LiveSetup
 from tieout.service.live.verdict import verdict
 from tieout.service.runs import RunOutcome
 
 FAILURES: Final = 3
 """Failures in a row before somebody is told."""
+
+UNSURE: Final = 300 * SECOND
+"""Nanoseconds for which comparisons may leave something open before somebody is told."""
 
 LEASE_SECONDS: Final = 30.0
 """How long a monitor that died blocks its successor at most."""
@@ -83,6 +87,7 @@ class Monitor:
         self._lease: Lease | None = None
         self.kept = False
         self.failures = 0
+        self._open_since: int | None = None
         self.last: RunOutcome | None = None
         self.whole: RunOutcome | None = None
         self.trouble: str | None = None
@@ -233,6 +238,26 @@ class Monitor:
         if self.failures >= FAILURES:
             self._bench.notifier.settled(self._matter)
         self.failures = 0
+        self._unsure(outcome)
+
+    def _unsure(self, outcome: RunOutcome) -> None:
+        """Tell somebody where comparisons have left something open for too long."""
+        now, about = self._bench.now(), f"unsure:{self.name}"
+        if outcome.row.status is not RunStatus.INCOMPLETE:
+            if self._open_since is not None:
+                self._bench.notifier.settled(about)
+            self._open_since = None
+            return
+        self._open_since = now if self._open_since is None else self._open_since
+        if now - self._open_since >= UNSURE:
+            sides = (outcome.row.internal, outcome.row.external)
+            why = [*outcome.row.reasons, *(each for one in sides if one for each in one.reasons)]
+            self._bench.notifier.alert(
+                Severity.HIGH,
+                f"{self.name}: comparisons have left something open for 5 minutes",
+                "; ".join(why),
+                about=about,
+            )
 
     def _failed(self, why: str) -> None:
         self.failures += 1

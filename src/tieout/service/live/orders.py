@@ -5,13 +5,16 @@
    both sides each time. Until then it is *expected*.
 3. An order that one side lacks, and of which the other says that it was closed unfilled, is no
    difference: nothing came of it.
-4. A side that cannot be read whole leaves the orders that it lacks *unknown*.
+4. A side that cannot be read whole leaves the orders that it lacks *unknown*. A book that is
+   stale leaves every difference *unknown*; what breaks by an answer of the venue that is in doubt
+   is in doubt.
+5. A submit that timed out has no id of the venue's yet: it is looked for by the client id. The old
+   leg of a cancel and replace was not cancelled; see `core.orders`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from msgspec.structs import replace
@@ -20,8 +23,10 @@ from tieout.core.asked import is_open
 from tieout.core.lifecycle import OpenItem
 from tieout.core.live import Answer, Ask
 from tieout.core.model import Record, Side, Value
+from tieout.core.orders import Orders, filled, in_the_words_of, merged
 from tieout.ports import Rows
-from tieout.service.live.rows import columns_of, covered_by
+from tieout.service.live.cause import cause_of
+from tieout.service.live.rows import at_home, columns_of, covered_by
 from tieout.service.live.setup import Comparison, LiveBench, LiveSetup
 from tieout.service.setup import Reference, Standing
 
@@ -29,7 +34,7 @@ _SEEN: Final = ("status", "quantity", "filled", "price", "side", "symbol")
 """What a difference between two orders may be in."""
 
 Name: TypeAlias = str
-Looks: TypeAlias = tuple[Value, ...] | None
+Looks: TypeAlias = tuple[tuple[str, Value], ...] | None
 Differing: TypeAlias = dict[Name, tuple[Looks, Looks]]
 
 
@@ -38,18 +43,28 @@ async def compare_orders(
     bench: LiveBench,
     reference: Reference,
     symbols: frozenset[str] | None = None,
+    *,
+    oldest: int | None = None,
 ) -> Comparison:
-    """Read orders until whatever differs has stayed the same, or has gone.
+    """Read orders until whatever differed at first has stayed the same, or has gone.
+
+    Args:
+        oldest: when the oldest order was made of which a break is open, UTC ns: asked for as well.
 
     Raises:
         SourceError: a side gave no answer.
     """
     timing = setup.timing
     standing: dict[Name, tuple[tuple[Looks, Looks], int, int]] = {}
+    first: set[Name] | None = None
     pause = timing.grace / max(1, timing.confirmations - 1)
+    since = bench.now() - timing.closed
+    if oldest is not None:
+        since = min(since, oldest - timing.lag)
     for attempt in range(1, timing.resamples + 1):
-        ours, theirs = await _both(setup, bench.now(), symbols)
-        differing = _differing(_by_name(ours), _by_name(theirs))
+        ours, theirs = await _both(setup, bench.now(), since, symbols)
+        differing = _differing(ours, theirs)
+        first = set(differing) if first is None else first
         standing = {
             name: _again(standing.get(name), looks, bench.now())
             for name, looks in differing.items()
@@ -59,14 +74,17 @@ async def compare_orders(
             for name, (_, since, times) in standing.items()
             if times < timing.confirmations or bench.now() - since < timing.grace
         }
-        if not moving or attempt == timing.resamples:
+        # What began to differ meanwhile is the next comparison's: where much is traded, something
+        # always does.
+        if first.isdisjoint(moving) or attempt == timing.resamples:
             break
         await asyncio.sleep(pause / 1_000_000_000)
-    return _compared(setup, reference, ours, theirs, moving, bench.now())
+    unknown = set(differing) if ours.doubt is not None else set()
+    return _compared(setup, reference, ours, theirs, moving, unknown, bench.now())
 
 
 async def _both(
-    setup: LiveSetup, now: int, symbols: frozenset[str] | None
+    setup: LiveSetup, now: int, since: int, symbols: frozenset[str] | None
 ) -> tuple[Answer, Answer]:
     """The venue first, then the book: what the venue knows the book may have heard by now.
 
@@ -74,17 +92,50 @@ async def _both(
     closed as well: some venues tell that by symbol only. An order that closes in between is in
     the second answer.
     """
-    since = now - setup.timing.closed
     known = await setup.universe.known(setup.internal, now)
+    # A little further back than is compared: what lies there is only a possible partner.
+    reach = since - setup.timing.closed // 24
     opened = await setup.external.fetch(Ask("orders", symbols=symbols))
     traded = symbols or known | {str(row.values["symbol"]) for row in opened.records}
     if traded:
-        closed = await setup.external.fetch(Ask("orders", since=since, symbols=frozenset(traded)))
+        closed = await setup.external.fetch(Ask("orders", since=reach, symbols=frozenset(traded)))
         opened = _merged(opened, closed)
-    ours = await setup.internal.fetch(Ask("orders", since=since, symbols=symbols))
+    ours = await setup.internal.fetch(Ask("orders", since=reach, symbols=symbols))
     if ours.reasons and not (only := await _only_open(setup, symbols)).reasons:
-        return only, _without_closed(opened, only)
-    return ours, opened
+        ours, opened = only, _without_closed(opened, only)
+    rows = in_the_words_of(at_home(setup.external, ours.records), opened.records)
+    return _since(replace(ours, records=tuple(rows)), opened, since)
+
+
+def _since(ours: Answer, theirs: Answer, since: int) -> tuple[Answer, Answer]:
+    """Both without closed orders that stand alone and that the other side need not list.
+
+    Many venues list closed orders by when they were placed: one that was placed before the window
+    and ended in it is in the book's answer and not in theirs. Whether it ended rightly is for the
+    trades to say.
+    """
+
+    def told(answer: Answer, other: Answer, clocks: tuple[str, str]) -> Answer:
+        others = Orders(other.records)
+        kept = [
+            row
+            for row in answer.records
+            if is_open(row.values)
+            or others.partner(row) is not None
+            or _first(row, clocks) is None
+            or _first(row, clocks) >= since  # type: ignore[operator]
+        ]
+        return replace(answer, records=tuple(kept))
+
+    return (
+        told(ours, theirs, ("created_at", "updated_at")),
+        told(theirs, ours, ("updated_at", "created_at")),
+    )
+
+
+def _first(row: Record, columns: tuple[str, str]) -> int | None:
+    times = (row.values.get(name) for name in columns)
+    return next((time for time in times if isinstance(time, int)), None)
 
 
 async def _only_open(setup: LiveSetup, symbols: frozenset[str] | None) -> Answer:
@@ -93,36 +144,28 @@ async def _only_open(setup: LiveSetup, symbols: frozenset[str] | None) -> Answer
 
 def _without_closed(theirs: Answer, ours: Answer) -> Answer:
     """Of a book that knows open orders only, those that the venue has closed are not missing."""
-    named = _by_name(ours)
-    kept = [
-        row
-        for row in theirs.records
-        if is_open(row.values) or any(name in named for name in _names(row))
-    ]
+    named = Orders(ours.records)
+    kept = [row for row in theirs.records if is_open(row.values) or named.partner(row) is not None]
     return replace(theirs, records=tuple(kept))
 
 
 def _merged(earlier: Answer, later: Answer) -> Answer:
-    """Both answers as one; of an order that both have the later one counts."""
-    rows = {tuple(row.identity.values()): row for row in (*earlier.records, *later.records)}
+    """Both answers as one."""
     return replace(
         earlier,
-        records=tuple(rows.values()),
+        records=tuple(merged(earlier.records, later.records)),
         answered_at=later.answered_at,
+        symbols=_either(earlier.symbols, later.symbols),
         quarantined=(*earlier.quarantined, *later.quarantined),
         reasons=tuple(dict.fromkeys((*earlier.reasons, *later.reasons))),
+        doubt=earlier.doubt or later.doubt,
         notes=tuple(dict.fromkeys((*earlier.notes, *later.notes))),
     )
 
 
-def _by_name(answer: Answer) -> dict[Name, Record]:
-    """Orders by every name that they have."""
-    named = {}
-    for row in answer.records:
-        for column in ("client_order_id", "order_id"):
-            if (id_ := row.values.get(column)) is not None:
-                named[f"{column}:{id_}"] = row
-    return named
+def _either(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
+    """What one of two answers covers."""
+    return None if one is None or other is None else one | other
 
 
 def _names(row: Record) -> list[Name]:
@@ -130,15 +173,16 @@ def _names(row: Record) -> list[Name]:
     return [f"{column}:{id_}" for column, id_ in ids if id_ is not None]
 
 
-def _differing(ours: Mapping[Name, Record], theirs: Mapping[Name, Record]) -> Differing:
+def _differing(ours: Answer, theirs: Answer) -> Differing:
     """Orders that differ or are on one side only, with how they look."""
     differing: Differing = {}
-    for named, others, flip in ((ours, theirs, False), (theirs, ours, True)):
-        for row in {id(each): each for each in named.values()}.values():
-            partner = next((others[name] for name in _names(row) if name in others), None)
+    for own, other, flip in ((ours, theirs, False), (theirs, ours, True)):
+        others = Orders(other.records)
+        for row in own.records:
+            partner = others.partner(row)
             if partner is None and not _matters(row):
                 continue
-            left, right = _looks(row), None if partner is None else _looks(partner)
+            left, right = _looks(row, partner)
             if left != right:
                 name = _names(row)[0] if _names(row) else ""
                 differing[name] = (right, left) if flip else (left, right)
@@ -147,11 +191,20 @@ def _differing(ours: Mapping[Name, Record], theirs: Mapping[Name, Record]) -> Di
 
 def _matters(row: Record) -> bool:
     """Whether an order that the other side lacks is worth a word."""
-    return is_open(row.values) or bool(row.values.get("filled"))
+    return is_open(row.values) or bool(filled(row.values))
 
 
-def _looks(row: Record) -> Looks:
-    return tuple(row.values.get(column) for column in _SEEN)
+def _looks(row: Record, partner: Record | None) -> tuple[Looks, Looks]:
+    """What an order and its partner differ in. The rest may move on: a difference stays the same
+    one while the order is filled; and that there is no partner, however the order looks.
+    """
+    if partner is None:
+        return (), None
+    one, other = row.values, partner.values
+    names = [name for name in _SEEN if one.get(name) != other.get(name)]
+    return tuple((name, one.get(name)) for name in names), tuple(
+        (name, other.get(name)) for name in names
+    )
 
 
 def _again(
@@ -169,18 +222,22 @@ def _compared(
     ours: Answer,
     theirs: Answer,
     moving: set[Name],
+    unknown: set[Name],
     as_of: int,
 ) -> Comparison:
+    """Both sides without what is on its way (`moving`) or cannot be known (`unknown`)."""
+    open_ = moving | unknown
     held = [
         (side, row)
         for side, answer in ((Side.INTERNAL, ours), (Side.EXTERNAL, theirs))
         for row in answer.records
-        if moving.intersection(_names(row))
+        if open_.intersection(_names(row))
     ]
-    names = {name for _, row in held for name in _names(row)} | moving
-    other = {Side.INTERNAL: _by_name(theirs), Side.EXTERNAL: _by_name(ours)}
+    names = {name for _, row in held for name in _names(row)} | open_
+    other = {Side.INTERNAL: Orders(theirs.records), Side.EXTERNAL: Orders(ours.records)}
 
     def rows(answer: Answer, side: Side) -> Rows:
+        columns = columns_of(answer.records, "orders")
         return Rows(
             source=answer.source,
             layout=setup.layouts[0 if side is Side.INTERNAL else 1],
@@ -188,9 +245,10 @@ def _compared(
                 row
                 for row in answer.records
                 if not names.intersection(_names(row))
-                and (_matters(row) or any(name in other[side] for name in _names(row)))
+                and (_matters(row) or other[side].partner(row) is not None)
             ],
-            columns=columns_of(answer.records, "orders"),
+            # An order without the venue's id has a name all the same: it is only not shared.
+            columns=columns if "order_id" in columns else [*columns, "order_id"],
             reasons=answer.reasons,
             quarantined=answer.quarantined,
             notes=answer.notes,
@@ -201,8 +259,12 @@ def _compared(
         external=rows(theirs, Side.EXTERNAL),
         standing=Standing(
             waiting=[OpenItem(side, row, None) for side, row in held],  # type: ignore[arg-type]
-            expected=len(moving),
+            unknown=len(unknown),
+            expected=len(moving - unknown),
             covered=covered_by(ours, theirs),
+            reasons=(ours.doubt,) if unknown and ours.doubt is not None else (),
+            doubtful=lambda record: theirs.doubt is not None,
+            cause=cause_of(ours.records),
         ),
         reference=reference,
         as_of=as_of,

@@ -20,10 +20,12 @@ from tieout.ports import Feed
 from tieout.service.live.rows import (
     KINDS,
     ZERO,
+    Counting,
     Home,
     amounts,
     before,
     by_key,
+    counted,
     covered_by,
     entries,
     home_of,
@@ -57,6 +59,13 @@ class Taken:
     internal_answer: Answer
     external_answer: Answer
     home: Home
+
+    @property
+    def busy(self) -> frozenset[Key]:
+        """What moved since the snapshot was asked for."""
+        since = self.reading.taken[0]
+        entries_ = (*self.reading.book, *self.reading.venue)
+        return frozenset(key for each in entries_ if each.at >= since for key in each.effects)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +111,14 @@ async def take(
     told = "trades" in setup.internal.offers and not setup.summed
     theirs = await events_of(setup.external, since, until, traded) if told else ()
     ours = await _book(setup.internal, records, since, symbols, told=told)
-    sides = _sides(setup, stated, ours)
-    their = entries(theirs, KINDS[records])
+    counts = await _counting(setup.internal)
+    sides = _sides(setup, stated, ours, counts)
+    their = counted(entries(theirs, KINDS[records]), counts)
     moved = unexplained(sides.states, sides.opening, (*sides.own, *their))
     if theirs and (more := markets_of(moved, markets) - traded):
         setup.universe.add(more)
         theirs += await events_of(setup.external, since, until, frozenset(more), ("trades",))
-        their = entries(theirs, KINDS[records])
+        their = counted(entries(theirs, KINDS[records]), counts)
     why = _gaps((*theirs, *ours.events), since, until)
     if not ours.steady:
         why.append(f"{setup.internal.name} changed whenever it was read")
@@ -142,17 +152,30 @@ class _Sides:
     opening: dict[Key, Decimal]
 
 
-def _sides(setup: LiveSetup, stated: Answer, ours: _BookState) -> _Sides:
+async def _counting(book: Feed) -> Counting | None:
+    asking = getattr(book, "counting", None)
+    return None if asking is None else await asking()
+
+
+def _sides(setup: LiveSetup, stated: Answer, ours: _BookState, counts: Counting | None) -> _Sides:
     records = setup.rules.records
     home = home_of(setup.external, stated)
     external = by_key(records, stated.records, home)
     internal = by_key(records, ours.answer.records, home)
     covered = covered_by(ours.answer, stated).values()
-    own = entries(ours.events, KINDS[records])
+    own = counted(entries(ours.events, KINDS[records]), counts)
     states = _within(amounts(records, external), covered, home)
     opening = _within(before(amounts(records, internal), own), covered, home)
-    if ours.answer.complete:  # what the venue has, and a whole book has not, the book has none of
-        opening = dict.fromkeys(states, ZERO) | opening
+    # What the venue has, and a whole book has not, the book has none of. Of what it does not name
+    # a book that is not whole says nothing, also where it names what moved it.
+    opening = dict.fromkeys(states, ZERO) | opening
+    whole, wallets = ours.answer.complete, ours.answer.wallets
+    opening = {
+        key: each
+        for key, each in opening.items()
+        if key in internal
+        or (whole and (records != "balances" or wallets is None or key.part in wallets))
+    }
     return _Sides(home, internal, external, own, states, opening)
 
 

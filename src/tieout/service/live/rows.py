@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
@@ -16,6 +16,9 @@ from tieout.core.model import Record, Side, Value
 from tieout.core.money import subtract
 from tieout.core.schema import RECORD_TYPES
 from tieout.ports import Feed
+
+Counting: TypeAlias = Callable[[Key, int], bool]
+"""Whether what happened to a key at an instant (UTC ns) is not in its opening already."""
 
 KINDS: Final = {"positions": KeyKind.POSITION, "balances": KeyKind.BALANCE}
 ZERO: Final = Decimal(0)
@@ -55,6 +58,18 @@ class Home:
 def home_of(feed: Feed, answer: Answer) -> Home:
     """The home of a venue's answer."""
     return Home(getattr(feed, "account", ""), getattr(feed, "venue", ""), answer.wallets)
+
+
+def at_home(feed: Feed, rows: Iterable[Record]) -> list[Record]:
+    """Without what `rows` say of other accounts or venues than the venue's own: a book may be of
+    several.
+    """
+    own = {name: value for name in ("account", "venue") if (value := getattr(feed, name, None))}
+    return [
+        row
+        for row in rows
+        if all(row.values.get(name) in (None, value) for name, value in own.items())
+    ]
 
 
 def key_of(records: str, values: Mapping[str, Value], home: Home = Home()) -> Key:
@@ -106,6 +121,21 @@ def _only(entry: Entry, kind: KeyKind) -> Entry | None:
     if len(effects) == len(entry.effects) and len(possible) == len(entry.possible):
         return entry
     return replace(entry, effects=effects, possible=possible)
+
+
+def counted(found: Iterable[Entry], counts: Counting | None) -> list[Entry]:
+    """The entries without what they did before a key was opened: the opening holds that."""
+    if counts is None:
+        return list(found)
+    kept = []
+    for entry in found:
+        effects = {key: each for key, each in entry.effects.items() if counts(key, entry.at)}
+        possible = frozenset(key for key in entry.possible if counts(key, entry.at))
+        if len(effects) == len(entry.effects) and len(possible) == len(entry.possible):
+            kept.append(entry)
+        elif effects or possible:
+            kept.append(replace(entry, effects=effects, possible=possible))
+    return kept
 
 
 def columns_of(rows: Collection[Record], records: str) -> list[str]:

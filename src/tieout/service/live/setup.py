@@ -33,6 +33,7 @@ class Timing:
         lookback: how far a window of events reaches behind the cursor.
         full: how far back the first window, and one a day, reaches.
         closed: orders that were closed no longer ago than this are compared as well.
+        transit: how long a transfer between one's own places may be on its way; 0: it never is.
     """
 
     lag: int = 2 * SECOND
@@ -42,6 +43,7 @@ class Timing:
     lookback: int = 3600 * SECOND
     full: int = 86_400 * SECOND
     closed: int = 86_400 * SECOND
+    transit: int = 3600 * SECOND
 
     @property
     def overlap(self) -> int:
@@ -60,6 +62,8 @@ class LiveSetup:
         every: nanoseconds between comparisons.
         on: what starts one: `start`, `interval`, `events`.
         summed: the book has one record an order, so the venue's fills are summed by order.
+        everywhere: the book of all accounts and venues, which knows both ends of a transfer;
+            None: `internal` is that.
     """
 
     rules: Rules
@@ -71,6 +75,7 @@ class LiveSetup:
     every: int = 60 * SECOND
     on: frozenset[str] = frozenset({"start", "interval", "events"})
     summed: bool = False
+    everywhere: Feed | None = None
 
 
 class Offload(Protocol):

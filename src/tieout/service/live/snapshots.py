@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from tieout.core.compare import AMOUNTS
 from tieout.core.confirm import Confirmation, Confirming, State, Verdict
@@ -58,7 +59,8 @@ async def compare_snapshots(
             bench.progress(f"{setup.rules.name}: a further reading failed: {error.what}")
             break
         confirmation.add(taken.reading)
-    return _Aligned(setup, taken, confirmation.verdicts(), reference, bench.now()).whole()
+    verdicts = confirmation.verdicts()
+    return _Aligned(setup, taken, verdicts, reference, bench.now(), taken.busy).whole()
 
 
 def _pause(timing: Timing, readings: int) -> int:
@@ -70,13 +72,14 @@ def _pause(timing: Timing, readings: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Aligned:
-    """Both sides at the instant of the last snapshot."""
+    """Both sides at the instant of the last snapshot. `busy`: see `Taken`."""
 
     setup: LiveSetup
     taken: Taken
     verdicts: Mapping[Key, Verdict]
     reference: Reference
     as_of: int
+    busy: frozenset[Key]
 
     def whole(self) -> Comparison:
         held = {key: each for key, each in self.verdicts.items() if each.state in HELD}
@@ -95,6 +98,12 @@ class _Aligned:
                 covered=covered_by(self.taken.internal_answer, self.taken.external_answer),
                 reasons=(*self._outside(), *self._reasons(held)),
                 doubtful=self._doubtful,
+                amounts_only=[
+                    OpenItem(side, self._either(key), None)  # type: ignore[arg-type]
+                    for key, each in self.verdicts.items()
+                    if each.state not in HELD and self._moved(key, each)
+                    for side in Side
+                ],
             ),
             reference=self.reference,
             as_of=self.as_of,
@@ -149,7 +158,8 @@ class _Aligned:
             source=feed.name,
             layout=self.setup.layouts[0 if internal else 1],
             records=records,
-            columns=columns_of(records, self.setup.rules.records),
+            # Also what is not compared this time: the source has it.
+            columns=columns_of((*records, *answer.records), self.setup.rules.records),
             reasons=answer.reasons,
             quarantined=answer.quarantined,
             notes=answer.notes,
@@ -171,6 +181,8 @@ class _Aligned:
 
     def _moved(self, key: Key, verdict: Verdict) -> bool:
         """Whether a row is of another instant than the amount that is compared."""
+        if key in self.busy:
+            return True
         ours, theirs = self.taken.internal.get(key), self.taken.external.get(key)
         column = AMOUNTS[self.setup.rules.records]
         return (ours is not None and ours.values.get(column) != verdict.projected) or (
@@ -178,6 +190,10 @@ class _Aligned:
         )
 
 
+_OF_ITS_INSTANT: Final = ("average_price", "cost", "margin", "free", "used", "settled")
+
+
 def _timeless(row: Record) -> Record:
     """A row without what belongs to another instant than its amount: not compared this time."""
-    return Record({**row.values, "average_price": None, "cost": None}, row.identity, row.row)
+    values = {**row.values, **{name: None for name in _OF_ITS_INSTANT if name in row.values}}
+    return Record(values, row.identity, row.row)

@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol, TypeVar
 
+from tieout.core.live import EVENTS
 from tieout.errors import TieoutError
-from tieout.service.live.monitor import RENEWED, Monitor
-from tieout.service.live.setup import LiveBench
+from tieout.service.live.monitor import RENEWED, Monitor, Wanted
+from tieout.service.live.setup import SECOND, LiveBench
 from tieout.service.runs import RunOutcome
 
 _T = TypeVar("_T")
@@ -29,6 +30,15 @@ KEPT: Final = timedelta(days=7)
 """Runs that changed nothing are kept one by one for so long."""
 
 DAY: Final = 86_400.0
+DAYS: Final = int(DAY) * SECOND
+"""The same in nanoseconds."""
+
+REST: Final = 15.0
+"""Seconds between two comparisons of a monitor because of events: each of them asks the venue some
+ten times, and the engine's own requests share the venue's limit."""
+
+AGAIN: Final = 30.0
+"""Seconds until a venue is listened to again after an error that nobody expected."""
 
 logger = logging.getLogger("tieout.live")
 
@@ -76,8 +86,11 @@ class Supervisor:
         self._signals = signals or {}
         self._heard = heard
         self._stops: list[Callable[[], None]] = []
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         self._begun: set[asyncio.Task[object]] = set()
+        self._rested: dict[str, float] = {}
+        self._told: dict[str, Wanted] = {}
+        self._said: dict[str, RunOutcome] = {}
         self._closed = False
 
     @property
@@ -90,12 +103,11 @@ class Supervisor:
         for monitor in self.monitors:
             monitor.kept = True
             self._task(self._hold(monitor), f"hold:{monitor.name}")
-        await self.compare([each for each in self.monitors if "start" in each.setup.on])
+        await asyncio.gather(*[self._begin(each) for each in self.monitors])
         if self._closed:
             return
-        for monitor in self.monitors:
-            if "interval" in monitor.setup.on:
-                self._watch(monitor)
+        # At once as well: who is restarted each day never gets as far as the end of one.
+        self._task(self._folded(), "fold")
         self._stops.append(self._every(DAY, "fold", self._fold))
         for source, listen in self._signals.items():
             told = [each for each in self.monitors if _is_about(each, source)]
@@ -124,13 +136,8 @@ class Supervisor:
     ) -> None:
         """Compare soon, without being waited for."""
         for monitor in monitors:
-            events = monitor.setup.rules.records in ("trades", "movements")
             task: asyncio.Task[object] = asyncio.create_task(
-                self._compare(
-                    monitor,
-                    symbols=None if events else _named(monitor, symbols),
-                    since=since if events else None,
-                )
+                self._compare(monitor, symbols=symbols, since=since)
             )
             self._begun.add(task)
             task.add_done_callback(self._begun.discard)
@@ -144,12 +151,19 @@ class Supervisor:
         self._closed = True
         while self._stops:
             self._stops.pop()()
-        for task in self._tasks:
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*[each.aclose() for each in self.monitors])
         await asyncio.gather(*self._begun, return_exceptions=True)
+
+    async def _begin(self, monitor: Monitor) -> None:
+        """Compare, then at intervals: none waits for the first comparison of another."""
+        if "start" in monitor.setup.on:
+            await self._compare(monitor)
+        if "interval" in monitor.setup.on and not self._closed:
+            self._watch(monitor)
 
     def _watch(self, monitor: Monitor) -> None:
         setup = monitor.setup
@@ -157,13 +171,16 @@ class Supervisor:
         async def compare() -> object:
             return await self._compare(monitor)
 
+        # Each reaches back over the one before it: what that one saw too early, this one finds.
+        period = min(setup.timing.full, DAYS)
+
         async def whole() -> object:
-            since = self._bench.now() - setup.timing.full
+            since = self._bench.now() - setup.timing.full - period
             return await self._compare(monitor, since=since)
 
         self._stops.append(self._every(setup.every / 1e9, monitor.name, compare))
-        if setup.rules.records in ("trades", "movements"):
-            self._stops.append(self._every(setup.timing.full / 1e9, f"{monitor.name}:full", whole))
+        if setup.rules.records in EVENTS:
+            self._stops.append(self._every(period / 1e9, f"{monitor.name}:full", whole))
 
     async def _compare(
         self,
@@ -172,13 +189,16 @@ class Supervisor:
         symbols: frozenset[str] | None = None,
         since: int | None = None,
     ) -> RunOutcome | None:
-        outcome = await monitor.compare(symbols=symbols, since=since)
-        if outcome is not None:
+        outcome = await monitor.compare(symbols=_named(monitor, symbols), since=since)
+        if outcome is not None and outcome is not self._said.get(monitor.name):
+            self._said[monitor.name] = outcome  # several that asked share one comparison
             self._heard(monitor, outcome)
         return outcome
 
     def _task(self, work: Coroutine[object, object, None], name: str) -> None:
-        self._tasks.append(asyncio.create_task(work, name=f"tieout:{name}"))
+        task = asyncio.create_task(work, name=f"tieout:{name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _hold(self, monitor: Monitor) -> None:
         """Keep the lease between comparisons; compare at once when another's was taken over."""
@@ -197,12 +217,45 @@ class Supervisor:
         told: Sequence[Monitor],
     ) -> None:
         """Compare what a venue says that it has touched. The socket itself reconnects."""
+        chosen = [each for each in told if "events" in each.setup.on]
+        while True:
+            heard = self._bench.now()
+            try:
+                async for signal in listen():
+                    for monitor in chosen:
+                        self._tell(monitor, signal)
+                    heard = self._bench.now()
+            except TieoutError as error:
+                logger.warning("%s: events are not heard any more: %s", source, error.what)
+                return
+            except Exception:  # the process boundary of a listener: it begins anew
+                logger.exception("%s: an error that nobody expected; listening again", source)
+            else:
+                return
+            await asyncio.sleep(AGAIN)
+            self.begin(chosen, since=heard)
+
+    def _tell(self, monitor: Monitor, signal: Heard) -> None:
+        """Compare what was touched: at once after a rest, else with what is told until then."""
+        waiting = self._told.get(monitor.name)
+        if waiting is not None:
+            waiting.merge(signal.symbols, signal.since)
+            return
+        self._told[monitor.name] = Wanted(signal.symbols, signal.since)
+        self._task(self._rest(monitor), f"told:{monitor.name}")
+
+    async def _rest(self, monitor: Monitor) -> None:
+        now = asyncio.get_running_loop().time
+        await asyncio.sleep(self._rested.get(monitor.name, 0.0) - now())
+        self._rested[monitor.name] = now() + REST
+        wanted = self._told.pop(monitor.name)
+        self.begin([monitor], symbols=wanted.symbols, since=wanted.since)
+
+    async def _folded(self) -> None:
         try:
-            async for signal in listen():
-                chosen = [each for each in told if "events" in each.setup.on]
-                self.begin(chosen, symbols=signal.symbols, since=signal.since)
+            await self._fold()
         except TieoutError as error:
-            logger.warning("%s: events are not heard any more: %s", source, error.what)
+            logger.warning("old runs were not folded: %s", error.what)
 
     async def _fold(self) -> object:
         before = self._bench.clock.now() - KEPT
@@ -217,7 +270,11 @@ def _is_about(monitor: Monitor, source: str) -> bool:
 
 
 def _named(monitor: Monitor, symbols: frozenset[str] | None) -> frozenset[str] | None:
-    """What `symbols` are to a monitor: of balances, the currencies that are traded in them."""
-    if symbols is None or monitor.setup.rules.records != "balances":
+    """What `symbols` are to a monitor: of balances, the currencies that are traded in them; of
+    events, everything: these are always compared whole."""
+    records = monitor.setup.rules.records
+    if symbols is None or records in EVENTS:
+        return None
+    if records != "balances":
         return symbols
     return frozenset(name for symbol in symbols for name in re.split("[/:]", symbol))

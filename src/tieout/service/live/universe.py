@@ -32,12 +32,13 @@ class Universe:
 
     async def known(self, book: Feed, now: int) -> frozenset[str]:
         """Configured symbols, and every one that the book has or has ever had."""
-        for records in ("positions", "orders"):
+        if "positions" in book.offers:
+            self._add(await book.fetch(Ask("positions")))
+        since = self._since(now)
+        for records in ("orders", "trades"):  # closed ones as well, so from the beginning
             if records in book.offers:
-                self._add(await book.fetch(Ask(records)))
-        if "trades" in book.offers:
-            self._add(await book.fetch(Ask("trades", since=self._since(now), until=now)))
-            self._upto = now - MINUTE
+                self._add(await book.fetch(Ask(records, since=since or 0, until=now)))
+        self._upto = now - MINUTE
         return frozenset(self._symbols)
 
     def _since(self, now: int) -> int | None:

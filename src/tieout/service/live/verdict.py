@@ -8,27 +8,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Final
 
 from tieout.core.calendars import moment_of
 from tieout.core.canonical import moment
-from tieout.core.held import opened
+from tieout.core.held import opened, values_of
 from tieout.core.live import Ask
 from tieout.core.model import RunStatus, Severity
-from tieout.core.rows import RunRow
+from tieout.core.rows import BreakFilter, RunRow
 from tieout.core.scan import Scan
 from tieout.core.schema import RECORD_TYPES
 from tieout.core.valuation import Prices, quotes_of
-from tieout.errors import SourceError, VenueRefused
+from tieout.errors import CalculationError, SourceError, VenueRefused
 from tieout.ports import Feed, Rows
-from tieout.service.live.cause import cause_of
 from tieout.service.live.events import compare_events
 from tieout.service.live.orders import compare_orders
 from tieout.service.live.setup import Comparison, LiveBench, LiveSetup
 from tieout.service.live.snapshots import compare_snapshots
+from tieout.service.live.transit import without_transit
 from tieout.service.runs import Bench, RunOutcome, run
 from tieout.service.setup import Reference, Request, Setup, SideSetup, Standing
+
+UNRESOLVED: Final = ("open", "in_review", "correcting")
 
 
 async def verdict(
@@ -87,18 +90,21 @@ async def _compared(
     reference = await reference_of(setup.external, setup)
     try:
         if setup.rules.records in ("positions", "balances"):
-            return await compare_snapshots(setup, bench, reference, symbols)
+            found = await compare_snapshots(setup, bench, reference, symbols)
+            return await without_transit(setup, bench, found)
         if setup.rules.records == "orders":
-            found = await compare_orders(setup, bench, reference, symbols)
-        else:
-            oldest, cursor = await bench.offload(lambda: _progress(setup, bench))
-            found = await compare_events(
-                setup, bench, reference, oldest=oldest, cursor=cursor, since=since
-            )
+            since = await bench.offload(lambda: _oldest_order(setup, bench))
+            return await compare_orders(setup, bench, reference, symbols, oldest=since)
+        oldest, cursor = await bench.offload(lambda: _progress(setup, bench))
+        found = await compare_events(
+            setup, bench, reference, oldest=oldest, cursor=cursor, since=since
+        )
+        return await without_transit(setup, bench, found)
     except SourceError as error:
         return _failed(bench, error, reference)
-    own = found.internal.records if isinstance(found.internal, Rows) else ()
-    return replace(found, standing=replace(found.standing, cause=cause_of(own)))
+    except CalculationError as error:  # a record does not say what it moved
+        where = f"{setup.rules.name}: {error.where}" if error.where else setup.rules.name
+        return _failed(bench, SourceError(error.what, where=where, hint=error.hint), reference)
 
 
 def _progress(setup: LiveSetup, bench: LiveBench) -> tuple[int | None, int | None]:
@@ -113,6 +119,19 @@ def _progress(setup: LiveSetup, bench: LiveBench) -> tuple[int | None, int | Non
             when = moment_of(item.since, datetime.min.time(), UTC)  # type: ignore[arg-type]
         oldest = when if oldest is None else min(oldest, when)
     return oldest, bench.monitors.cursor(name)
+
+
+def _oldest_order(setup: LiveSetup, bench: LiveBench) -> int | None:
+    """When the oldest order was made of which a break is open: to leave the window is no evidence
+    that it agrees.
+    """
+    where = BreakFilter(setup.rules.name, UNRESOLVED)
+    orders = (
+        each["record"] for row in bench.store.breaks(where) for each in row.content["records"]
+    )
+    values = (values_of(order, RECORD_TYPES["orders"])[0] for order in orders)
+    made = (each.get("created_at") or each.get("updated_at") for each in values)
+    return min((at for at in made if isinstance(at, int)), default=None)
 
 
 def _failed(bench: LiveBench, error: SourceError, reference: Reference) -> Comparison:

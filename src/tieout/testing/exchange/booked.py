@@ -50,6 +50,7 @@ def trade(account: Account, fill: Fill, sequence: int) -> Values:
         "timestamp": fill.at * MILLI,
         "liquidity": "maker" if fill.maker else "taker",
         "exec_type": fill.execution,
+        "leg": None if fill.order.leg == "net" else fill.order.leg,
         "sequence": Decimal(sequence if account.venue == "bybit" else fill.id),
     }
 
