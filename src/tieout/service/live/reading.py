@@ -163,7 +163,7 @@ def _sides(setup: LiveSetup, stated: Answer, ours: _BookState, counts: Counting 
     external = by_key(records, stated.records, home)
     internal = by_key(records, ours.answer.records, home)
     covered = covered_by(ours.answer, stated).values()
-    own = counted(entries(ours.events, KINDS[records]), counts)
+    own = counted(entries(ours.events, KINDS[records], home), counts)
     states = _within(amounts(records, external), covered, home)
     opening = _within(before(amounts(records, internal), own), covered, home)
     # What the venue has, and a whole book has not, the book has none of. Of what it does not name

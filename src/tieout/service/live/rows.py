@@ -100,14 +100,28 @@ def amounts(records: str, rows: Mapping[Key, Record]) -> dict[Key, Decimal]:
     }
 
 
-def entries(answers: Iterable[Answer], kind: KeyKind) -> list[Entry]:
+def entries(answers: Iterable[Answer], kind: KeyKind, home: Home = Home()) -> list[Entry]:
     """What the trades and movements of `answers` did to amounts of one kind."""
     found = (
         entry
         for answer in answers
-        for entry in entries_of(answer.ask.records, [each.values for each in answer.records])
+        for entry in entries_of(
+            answer.ask.records, [_placed(each.values, home) for each in answer.records]
+        )
     )
     return [only for entry in found if (only := _only(entry, kind)) is not None]
+
+
+def _placed(values: Mapping[str, Value], home: Home) -> Mapping[str, Value]:
+    """An event with its account and venue: those that the amounts beside it are given as well,
+    else the two sides' entries would not be the same ones."""
+    if values.get("account") and values.get("venue"):
+        return values
+    return {
+        **values,
+        "account": values.get("account") or home.account or None,
+        "venue": values.get("venue") or home.venue or None,
+    }
 
 
 def _only(entry: Entry, kind: KeyKind) -> Entry | None:

@@ -1,0 +1,91 @@
+"""The embedded ledger just after it was opened: what its opening entries hold counts once."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live_world import KEY, SECRET, World, every, reconciliation
+
+from tieout import wiring
+from tieout.adapters.books.ledger import LedgerBook
+from tieout.core.canonical import nanoseconds
+from tieout.core.journal import EVERYTHING, JournalEntry, journal_entry
+from tieout.core.live import Ask
+from tieout.testing import virtual
+from tieout.testing.exchange import Exchange
+from tieout.wiring import live
+
+D = Decimal
+BTC, ETH = "BTC/USDT:USDT", "ETH/USDT:USDT"
+
+
+async def _opened(venue: Any, clock: Any) -> list[JournalEntry]:
+    """Opening entries of what the venue says now."""
+    at = nanoseconds(clock.now())
+    place = {"account": "main", "venue": "binance"}
+    entries = []
+    for records, name, amount in (
+        ("positions", "symbol", "quantity"),
+        ("balances", "currency", "total"),
+    ):
+        answer = await venue.fetch(Ask(records))
+        rows = [dict(row.values) for row in answer.records]
+        part = {"leg": "net"} if records == "positions" else {"wallet": "futures"}
+        rows.append({**place, **part, name: EVERYTHING, amount: D(0), "as_of": at})
+        entries += [
+            journal_entry(
+                records,
+                {**row, "as_of": at},
+                source="test",
+                at=at,
+                opening=True,
+                approved_by="somebody",
+                **place,
+            )
+            for row in rows
+        ]
+    return entries
+
+
+@pytest.mark.parametrize("records", ["positions", "balances", "trades"])
+def test_what_an_opening_holds_is_not_added_again(
+    tmp_path: Path, monkeypatch: Any, records: str
+) -> None:
+    monkeypatch.setenv("VENUE_KEY", KEY)
+    monkeypatch.setenv("VENUE_SECRET", SECRET)
+    settings = World(tmp_path, reconciliation(records)).settings()
+
+    async def main() -> None:
+        clock = virtual.VirtualClock()
+        exchange = Exchange(clock, limits=False)
+        account = exchange.open("binance", "main", key=KEY, secret=SECRET)
+        account.deposit("USDT", D(100_000), wallet="futures")
+        world = live.World(clock=clock, transport=exchange.transport(), every=every, inline=True)
+        with closing(wiring.open_store("sqlite://")) as store:
+            book = LedgerBook("book", store.journal, clock=clock, account="main", venue="binance")
+            async with live.supervised(
+                settings, store, feeds={"book": book}, world=world
+            ) as supervisor:
+                (monitor,) = supervisor.monitors
+                await asyncio.sleep(30)
+                account.trade(BTC, "buy", D("0.5"))
+                account.trade(ETH, "sell", D("3"))
+                await asyncio.sleep(3)
+                store.journal.append(await _opened(monitor.setup.external, clock))
+                await asyncio.sleep(1)
+                outcome = await monitor.compare()
+                assert outcome is not None
+                assert list(outcome.breaks()) == []
+                assert outcome.row.status.value == "clean", outcome.row.reasons
+                account.trade(BTC, "buy", D("0.25"))  # and what comes after it does count
+                await asyncio.sleep(20)
+                outcome = await monitor.compare()
+                assert outcome is not None
+                assert len(list(outcome.breaks())) == 1
+
+    virtual.run(main())
