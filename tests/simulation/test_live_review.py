@@ -101,6 +101,16 @@ def test_a_window_that_the_venue_does_not_give_whole_is_not_clean(tmp_path: Path
     play(tmp_path, reconciliation("trades"), story)
 
 
+def test_a_venue_whose_clock_is_behind_is_no_gap(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await asyncio.sleep(HOUR)
+        stage.venue.window = (0, stage.now() - 2 * SECOND)
+        row, breaks = await stage.compare()
+        assert (row.status.value, breaks) == ("clean", [])
+
+    play(tmp_path, reconciliation("trades"), story)
+
+
 def test_a_trade_that_waits_for_its_fee_waits_in_the_next_run_as_well(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         at = stage.now()

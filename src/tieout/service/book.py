@@ -201,7 +201,8 @@ async def _check_still(feed: Feed, since: int, clock: Clock) -> None:
         short = window is None or window[0] > since
         if short or not answer.complete or answer.symbols is not None:
             raise SourceError(
-                f"its {records} since {instant(since)} are not known completely",
+                f"its {records} since {instant(since)} are not known completely"
+                + (": it tells of single symbols only" if answer.symbols is not None else ""),
                 where=feed.name,
                 hint=hint,
             )

@@ -140,7 +140,11 @@ def _fees(setup: LiveSetup, now: int) -> Callable[[Candidate, Break], bool]:
 
 
 def _unasked(answer: Answer, begin: int, end: int) -> tuple[str, ...]:
-    """Why an answer that is complete is not about the whole window."""
+    """Why an answer that is complete is not about the whole window.
+
+    Args:
+        end: of what is not read again. Answers end when they were asked for, by another clock.
+    """
     if answer.symbols == frozenset():
         return (f"{answer.source} was asked about no symbol: name them in `symbols:`",)
     if answer.window is not None and (answer.window[0] > begin or answer.window[1] < end):
