@@ -32,7 +32,7 @@ def test_edge_25_one_order_of_theirs_is_not_two_of_ours() -> None:
 
 
 def test_edge_29_a_client_id_means_the_order_that_is_still_open() -> None:
-    theirs = [order("2", "a"), order("1", "a", status="cancelled")]
+    theirs = [order("2", "a"), order("3", "a", status="cancelled", created_at=9)]
     for each in (theirs, theirs[::-1]):
         (found,) = in_the_words_of([order(None, "a")], each)
         assert found.values["order_id"] == "2"

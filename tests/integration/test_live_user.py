@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -21,7 +22,10 @@ from tieout.config.explain import explain
 from tieout.core.journal import EVERYTHING, journal_entry
 from tieout.core.model import RunStatus
 from tieout.core.rows import RunRow
+from tieout.errors import UsageError
+from tieout.ports import Store
 from tieout.service.runs import RunOutcome
+from tieout.wiring.live import live_ones, supervised
 
 PLACE = {"account": "main", "venue": "binance"}
 OPENED = int((time.time() - 60) * 1e9)
@@ -240,3 +244,42 @@ def test_prices_of_a_file_are_not_taken_for_those_of_a_live_run(
         "`prices` has no effect: live, they are those of the venue"
     ]
     assert "px" not in str(explain(settings))
+
+
+def test_what_is_not_live_is_not_watched_without_a_word(exchange: Live, tmp_path: Path) -> None:
+    for name in ("ours.csv", "theirs.csv"):
+        (tmp_path / name).write_text("trade_id,symbol,side,quantity,price,timestamp\n")
+    path = config(
+        exchange,
+        tmp_path / "mixed.yaml",
+        f"""  positions: {{records: positions, internal: book, external: perp, {QUICK}}}
+  files: {{records: trades, internal: ours, external: theirs, match: [{{on: [trade_id]}}]}}""",
+        more="""  ours: {type: file, path: ours.csv, timezone: UTC}
+  theirs: {type: file, path: theirs.csv, timezone: UTC}""",
+    )
+    settings = load(path)
+
+    assert [each.rules.name for each in live_ones(settings, ())] == ["positions"]
+    with pytest.raises(UsageError, match="files: not live"):
+        live_ones(settings, ["positions", "files"])
+
+
+def test_one_comparison_is_told_of_once_however_many_asked(exchange: Live, tmp_path: Path) -> None:
+    path = config(
+        exchange,
+        tmp_path / "once.yaml",
+        f"  positions: {{records: positions, internal: book, external: perp, {QUICK}}}",
+    )
+    settings = load(path)
+    told: list[str] = []
+
+    async def asked(store: Store) -> set[str]:
+        async with supervised(
+            settings, store, heard=lambda monitor, outcome: told.append(outcome.row.run_id)
+        ) as supervisor:
+            done = await asyncio.gather(*[supervisor.compare() for _ in range(4)])
+        return {each.row.run_id for several in done for each in several}
+
+    with closing(wiring.open_store(settings.store.resolve())) as store:
+        made = asyncio.run(asked(store))
+    assert sorted(told) == sorted(made)

@@ -8,9 +8,9 @@ virtual time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -127,7 +127,6 @@ class Desk:
     supervisor: Supervisor
     store: Any
     clock: Any
-    others: Mapping[str, MemoryBook] = field(default_factory=dict)
 
     async def compare(self, name: str = "it", **asked: Any) -> Judged:
         """One comparison, confirmations included."""

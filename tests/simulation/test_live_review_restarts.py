@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from live_world import reconciliation
+from msgspec import structs
 from review_world import MAIN, SECOND, Stage, play
 
 from tieout.adapters.books.ledger import LedgerBook
 from tieout.core.journal import journal_entry
 from tieout.core.live import Ask
+from tieout.service.book import read_opening
 
 HOUR = 3600
 
@@ -317,3 +319,49 @@ def test_a_book_that_names_neither_account_nor_venue_is_of_those_beside_it(tmp_p
         trades.cancel()
 
     play(tmp_path, reconciliation("positions"), story)
+
+
+def test_an_opening_speaks_of_the_wallets_that_were_empty_as_well(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        spot = {**MAIN, "currency": "USDT", "wallet": "spot", "total": Decimal(5), "as_of": 1}
+        stage.venue.rows["balances"] = [spot]
+        stage.venue.offers = frozenset({"balances"})
+        asked = stage.venue.fetch
+
+        async def of_two(ask: Ask) -> Any:
+            return structs.replace(await asked(ask), wallets=frozenset({"spot", "funding"}))
+
+        stage.venue.fetch = of_two  # type: ignore[method-assign]
+        entries = await read_opening(stage.venue, clock=stage.clock, approved_by="me", pause=0.1)
+        told = {(each.values["currency"], each.values["wallet"]) for each in entries}
+        assert told == {("USDT", "spot"), ("*", "spot"), ("*", "funding")}
+
+    play(tmp_path, reconciliation("balances"), story)
+
+
+def test_a_wallet_that_is_not_told_of_any_more_clears_nothing(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        spot = {**MAIN, "currency": "BTC", "wallet": "spot", "total": Decimal(5), "as_of": 1}
+        earn = {**spot, "wallet": "earn"}
+        stage.book.rows["balances"] = [spot, {**earn, "total": Decimal(7)}]
+        stage.venue.rows["balances"] = [spot, earn]
+        asked, wallets = stage.venue.fetch, {"spot", "earn"}
+
+        async def of(ask: Ask) -> Any:
+            answer = await asked(ask)
+            return structs.replace(answer, wallets=frozenset(wallets))
+
+        stage.venue.fetch = of  # type: ignore[method-assign]
+        await asyncio.sleep(60)
+        _, first = await stage.compare()
+        assert len(first) == 1
+        stage.venue.rows["balances"] = [spot]
+        wallets.remove("earn")
+        _, second = await stage.compare()
+        assert [each.id for each in second] == [each.id for each in first]
+        stage.venue.rows["balances"] = [spot, {**earn, "total": Decimal(7)}]
+        wallets.add("earn")
+        row, third = await stage.compare()
+        assert (row.status.value, third) == ("clean", [])
+
+    play(tmp_path, reconciliation("balances"), story)

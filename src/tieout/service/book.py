@@ -125,7 +125,7 @@ def _named(answer: Answer) -> list[dict[str, Value]]:
 def _everything(answer: Answer, feed: Feed) -> list[dict[str, Value]]:
     """Openings of zero for what a whole answer does not name; of balances in each of its wallets.
 
-    An answer without any balance does not say which wallets it is about.
+    An answer that neither has a balance nor names its wallets does not say which it is about.
     """
     place = {
         name: getattr(feed, name, None) or _only(answer, name) for name in ("account", "venue")
@@ -134,7 +134,8 @@ def _everything(answer: Answer, feed: Feed) -> list[dict[str, Value]]:
         return []
     if answer.ask.records == "positions":
         return [{**place, "symbol": EVERYTHING, "quantity": _ZERO}]
-    wallets = {record.values.get("wallet") for record in answer.records}
+    # Also those that are covered and empty: what comes into them later is not unknown.
+    wallets = {record.values.get("wallet") for record in answer.records} | (answer.wallets or set())
     rows: list[dict[str, Value]] = []
     for wallet in sorted(wallets, key=str):
         own = {} if wallet is None else {"wallet": wallet}

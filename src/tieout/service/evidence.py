@@ -28,6 +28,7 @@ def evidence_of(
     waiting: Sequence[OpenItem],
     covered: Mapping[Side, frozenset[str]],
     amounts_only: Sequence[OpenItem] = (),
+    wallets: frozenset[str] | None = None,
 ) -> Evidence:
     """Why a known break may be taken for gone.
 
@@ -36,6 +37,7 @@ def evidence_of(
         waiting: records that are there, and about which nothing could be decided.
         covered: what a side's answer is about, where it is not everything.
         amounts_only: records of which nothing but the amount was compared.
+        wallets: of balances, those that were compared; None: all.
     """
     sides_complete = all(each.complete for each in coverage.values())
     checks_complete = not any(facts.quarantined for facts in matching.checks)
@@ -48,7 +50,7 @@ def evidence_of(
         evaluated=_evaluated(frozenset(known)),
         unresolved=_either(
             _unresolved(waiting, facts, records),
-            _outside(covered),
+            _outside(covered, wallets),
             _not_compared(amounts_only, facts, records),
         ),
     )
@@ -73,14 +75,20 @@ def _not_compared(
     return not_compared
 
 
-def _outside(covered: Mapping[Side, frozenset[str]]) -> Callable[[KnownBreak], bool]:
+def _outside(
+    covered: Mapping[Side, frozenset[str]], wallets: frozenset[str] | None
+) -> Callable[[KnownBreak], bool]:
     """Whether a break is about what no answer of this run was about."""
 
     def outside(known: KnownBreak) -> bool:
-        if not covered:
+        if not covered and wallets is None:
             return False
-        record = json.loads(known.content)["records"][0]["record"]
-        name = subject_of(record)
+        records = [each["record"] for each in json.loads(known.content)["records"]]
+        if wallets is not None:
+            told = {each["wallet"] for each in records if each.get("wallet") is not None}
+            if not told <= wallets:
+                return True
+        name = subject_of(records[0])
         return name is not None and any(name not in names for names in covered.values())
 
     return outside

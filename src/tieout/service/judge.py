@@ -171,6 +171,7 @@ def judge(
             waiting=waiting,
             covered=covered,
             amounts_only=setup.live.amounts_only if setup.live is not None else (),
+            wallets=setup.live.wallets if setup.live is not None else None,
         ),
         reasons=_reasons(setup, matching, reference, sums),
         inputs=(*_inputs(coverage, task), *reference.inputs),

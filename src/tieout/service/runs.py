@@ -185,7 +185,9 @@ class _Run:
         try:
             reference = self.setup.reference(self.intent.business_date)
             items = self._carried()
-            with self._judged(scans, reference, items, items.first()) as judged:
+            live = self.setup.live
+            start = [item for item in items.first() if live is None or not live.voided(item)]
+            with self._judged(scans, reference, items, start) as judged:
                 again = None if judged.evidence.complete else items.again()
                 if again is None:
                     return self._finish(judged)

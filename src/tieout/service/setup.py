@@ -60,6 +60,10 @@ class Standing:
             differ in is neither a break nor gone.
         covered: symbols (of balances: currencies) that a side's answer is about, where it is not
             everything. Outside of them nothing is missing, and nothing clears.
+        wallets: of balances, those that the venue's answer is about; None: all. Outside of them
+            nothing clears.
+        voided: whether a carried record is gone: its own side was asked about its time again, and
+            does not have it any more.
         reasons: why the run is not complete, in words.
         doubtful: whether a break of this record is in doubt.
         cause: what is known of where a break comes from.
@@ -72,7 +76,9 @@ class Standing:
     expected: int = 0
     amounts_only: Sequence[OpenItem] = ()
     covered: Mapping[Side, frozenset[str]] = field(default_factory=dict)
+    wallets: frozenset[str] | None = None
     reasons: tuple[str, ...] = ()
+    voided: Callable[[OpenItem], bool] = lambda item: False
     doubtful: Callable[[Record], bool] = lambda record: False
     cause: Callable[[Candidate], Cause] = lambda candidate: Cause.UNKNOWN
     expects: Callable[[Candidate, Break], bool] = lambda candidate, brk: False

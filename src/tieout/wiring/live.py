@@ -230,13 +230,19 @@ async def supervised(
 
 
 def live_ones(settings: Settings, names: Sequence[str]) -> list[ReconciliationSettings]:
-    """The live reconciliations among `names`, or of all. Raises UsageError: there is none."""
+    """The live ones of all, or `names`. Raises UsageError: none is live, or a named one is not."""
     chosen = [settings.reconciliations[name] for name in names or settings.reconciliations]
     live = [each for each in chosen if each.live is not None]
     if not live:
         raise UsageError(
             "no reconciliation is live: each of their sides is a file, a query or a frame",
             hint="name a source of type `venue` as `external`, or use `tieout run`",
+        )
+    if names and (others := [each.rules.name for each in chosen if each.live is None]):
+        raise UsageError(
+            f"{', '.join(others)}: not live, so nothing watches it",
+            where=str(settings.file),
+            hint="leave it out here, and compare it with `tieout run`",
         )
     return live
 

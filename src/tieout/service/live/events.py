@@ -9,13 +9,14 @@ is not missing at the window's edge.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
 from tieout.core.fills import by_order
+from tieout.core.lifecycle import OpenItem
 from tieout.core.live import Answer, Ask
-from tieout.core.model import Break, Candidate, Pair, Value
+from tieout.core.model import Break, Candidate, Pair, Side, Value
 from tieout.core.rules import Duration
 from tieout.core.transit import fee_may_come
 from tieout.errors import SourceError
@@ -67,6 +68,7 @@ async def compare_events(
             covered=covered_by(ours, theirs),
             doubtful=lambda record: theirs.doubt is not None,
             cause=cause_of(ours.records, placed),
+            voided=_voided({Side.INTERNAL: ours, Side.EXTERNAL: theirs}, setup.summed),
             expects=_fees(setup, now),
             reasons=_unasked(theirs, begin, told) + _unasked(ours, begin, told),
         ),
@@ -137,6 +139,35 @@ def _fees(setup: LiveSetup, now: int) -> Callable[[Candidate, Break], bool]:
         return isinstance(candidate, Pair) and fee_may_come(candidate, fields, now - wait)
 
     return expects
+
+
+def _voided(answers: Mapping[Side, Answer], summed: bool) -> Callable[[OpenItem], bool]:
+    """Whether a record that one side had, and that waits for its partner, is no longer there.
+
+    A side that answers whole about a record's time and symbol, and does not have it, has taken it
+    back. Sums of orders come and go with the window: of these nothing is concluded.
+    """
+    told = {
+        side: {_name(row.values) for row in answer.records}
+        for side, answer in answers.items()
+        if answer.complete and answer.window is not None and not summed
+    }
+
+    def voided(item: OpenItem) -> bool:
+        if item.side not in told or item.unreadable:
+            return False
+        answer, values = answers[item.side], item.record.values
+        when, symbol = values.get("timestamp"), values.get("symbol")
+        assert answer.window is not None
+        asked = isinstance(when, int) and answer.window[0] <= when <= answer.window[1]
+        covered = answer.symbols is None or symbol in answer.symbols
+        return asked and covered and _name(values) not in told[item.side]
+
+    return voided
+
+
+def _name(values: Mapping[str, Value]) -> tuple[Value, ...]:
+    return tuple(map(values.get, ("symbol", "trade_id", "side", "movement_id")))
 
 
 def _unasked(answer: Answer, begin: int, end: int) -> tuple[str, ...]:

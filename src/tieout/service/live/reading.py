@@ -122,6 +122,8 @@ async def take(
     why = _gaps((*theirs, *ours.events), since, until)
     if not ours.steady:
         why.append(f"{setup.internal.name} changed whenever it was read")
+    if ours.answer.doubt is not None:  # a book that stands still says nothing of now
+        why.append(ours.answer.doubt)
     reading = Reading(
         taken=window,
         stated=sides.states,
@@ -180,9 +182,9 @@ def _sides(setup: LiveSetup, stated: Answer, ours: _BookState, counts: Counting 
 
 
 def doubt_of(stated: Answer, ours: Answer) -> str | None:
-    """Why good answers are not to be believed: all at once nothing is there, or a book is old."""
-    if stated.doubt is not None or ours.doubt is not None:
-        return stated.doubt or ours.doubt
+    """Why a good answer is not to be believed: all at once nothing is there."""
+    if stated.doubt is not None:
+        return stated.doubt
     column = AMOUNTS[stated.ask.records]
     held = sum(1 for row in ours.records if row.values.get(column))
     if held and not any(row.values.get(column) for row in stated.records):

@@ -96,6 +96,7 @@ class _Aligned:
                 unknown=sum(each.state is not State.EXPECTED for each in held.values()),
                 expected=sum(each.state is State.EXPECTED for each in held.values()),
                 covered=covered_by(self.taken.internal_answer, self.taken.external_answer),
+                wallets=self.taken.home.wallets,
                 reasons=(*self._outside(), *self._reasons(held)),
                 doubtful=self._doubtful,
                 amounts_only=[
