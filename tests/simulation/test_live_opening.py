@@ -89,3 +89,36 @@ def test_what_an_opening_holds_is_not_added_again(
                 assert len(list(outcome.breaks())) == 1
 
     virtual.run(main())
+
+
+def test_a_market_that_was_opened_later_lacks_nothing_of_before(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("VENUE_KEY", KEY)
+    monkeypatch.setenv("VENUE_SECRET", SECRET)
+    settings = World(tmp_path, reconciliation("trades")).settings()
+
+    async def main() -> None:
+        clock = virtual.VirtualClock()
+        exchange = Exchange(clock, limits=False)
+        account = exchange.open("binance", "main", key=KEY, secret=SECRET)
+        account.deposit("USDT", D(100_000), wallet="futures")
+        world = live.World(clock=clock, transport=exchange.transport(), every=every, inline=True)
+        with closing(wiring.open_store("sqlite://")) as store:
+            book = LedgerBook("book", store.journal, clock=clock, account="main", venue="binance")
+            async with live.supervised(
+                settings, store, feeds={"book": book}, world=world
+            ) as supervisor:
+                (monitor,) = supervisor.monitors
+                await asyncio.sleep(30)
+                store.journal.append(await _opened(monitor.setup.external, clock))
+                await asyncio.sleep(30)
+                account.trade(BTC, "buy", D("0.5"))
+                await asyncio.sleep(30)
+                store.journal.append(await _opened(monitor.setup.external, clock))
+                await asyncio.sleep(1)
+                outcome = await monitor.compare()
+                assert outcome is not None
+                assert (outcome.row.status.value, list(outcome.breaks())) == ("clean", [])
+
+    virtual.run(main())

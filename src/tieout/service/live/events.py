@@ -13,16 +13,18 @@ from collections.abc import Callable, Mapping
 
 from msgspec.structs import replace
 
+from tieout.core.entries import entry_of
 from tieout.core.fills import by_order
 from tieout.core.lifecycle import OpenItem
 from tieout.core.live import Answer, Ask
-from tieout.core.model import Break, Candidate, Pair, Side, Value
+from tieout.core.model import Break, Candidate, Pair, Record, Side, Value
 from tieout.core.rules import Duration
 from tieout.core.transit import fee_may_come
-from tieout.errors import SourceError
+from tieout.errors import CalculationError, SourceError
 from tieout.ports import Feed, Rows
 from tieout.service.live.cause import cause_of, placed_by
-from tieout.service.live.rows import at_home, columns_of, covered_by
+from tieout.service.live.reading import counting_of
+from tieout.service.live.rows import Counting, at_home, columns_of, covered_by
 from tieout.service.live.setup import Comparison, LiveBench, LiveSetup
 from tieout.service.setup import Reference, Standing
 
@@ -58,11 +60,12 @@ async def compare_events(
     ask = Ask(records, begin - margin, now)
     theirs, ours = await asyncio.gather(_theirs(setup, ask, known), setup.internal.fetch(ask))
     ours = replace(ours, records=tuple(at_home(setup.external, ours.records)))
+    counts = await counting_of(setup.internal)
     placed = await _placed(setup, begin - timing.closed, now, ours)
     told = now - timing.grace  # what is younger is waited for, and clocks differ
     return Comparison(
-        internal=_rows(setup, 0, ours),
-        external=_rows(setup, 1, theirs),
+        internal=_rows(setup, 0, ours, counts),
+        external=_rows(setup, 1, theirs, counts),
         standing=Standing(
             since=begin,
             covered=covered_by(ours, theirs),
@@ -141,6 +144,15 @@ def _fees(setup: LiveSetup, now: int) -> Callable[[Candidate, Break], bool]:
     return expects
 
 
+def _counts(kind: str, row: Record, counts: Counting) -> bool:
+    try:
+        entry = entry_of(kind, row.values)
+    except CalculationError:  # it does not say what it moved: whoever compares it will say so
+        return True
+    moved = (*entry.effects, *entry.possible)
+    return not moved or any(counts(key, entry.at) for key in moved)
+
+
 def _voided(answers: Mapping[Side, Answer], summed: bool) -> Callable[[OpenItem], bool]:
     """Whether a record that one side had, and that waits for its partner, is no longer there.
 
@@ -183,9 +195,13 @@ def _unasked(answer: Answer, begin: int, end: int) -> tuple[str, ...]:
     return ()
 
 
-def _rows(setup: LiveSetup, index: int, answer: Answer) -> Rows:
-    """A side's rows. A book that is stale has not heard of what it lacks: it is not complete."""
-    records = list(answer.records)
+def _rows(setup: LiveSetup, index: int, answer: Answer, counts: Counting | None) -> Rows:
+    """A side's rows. A book that is stale has not heard of what it lacks: it is not complete.
+
+    What happened before the book opened what it moved is in the opening, and missing nowhere.
+    """
+    kind = setup.rules.records
+    records = [row for row in answer.records if counts is None or _counts(kind, row, counts)]
     late = (answer.doubt,) if index == 0 and answer.doubt is not None else ()
     if setup.summed and index == 1 and setup.rules.records == "trades":
         records = list(by_order(records))

@@ -111,7 +111,7 @@ async def take(
     told = "trades" in setup.internal.offers and not setup.summed
     theirs = await events_of(setup.external, since, until, traded) if told else ()
     ours = await _book(setup.internal, records, since, symbols, told=told)
-    counts = await _counting(setup.internal)
+    counts = await counting_of(setup.internal)
     sides = _sides(setup, stated, ours, counts)
     their = counted(entries(theirs, KINDS[records]), counts)
     moved = unexplained(sides.states, sides.opening, (*sides.own, *their))
@@ -154,7 +154,8 @@ class _Sides:
     opening: dict[Key, Decimal]
 
 
-async def _counting(book: Feed) -> Counting | None:
+async def counting_of(book: Feed) -> Counting | None:
+    """What tells whether something happened after the opening of a key, where the book knows."""
     asking = getattr(book, "counting", None)
     return None if asking is None else await asking()
 

@@ -16,11 +16,12 @@ from tieout.core.compare import AMOUNTS
 from tieout.core.confirm import Confirmation, Confirming, State, Verdict
 from tieout.core.entries import Key
 from tieout.core.lifecycle import OpenItem
-from tieout.core.model import Record, Side
+from tieout.core.live import Answer
+from tieout.core.model import Quarantined, Record, Side
 from tieout.errors import SourceError
 from tieout.ports import Rows
 from tieout.service.live.reading import Taken, take
-from tieout.service.live.rows import ZERO, columns_of, covered_by, key_of, restated
+from tieout.service.live.rows import NAMES, ZERO, columns_of, covered_by, key_of, restated
 from tieout.service.live.setup import SECOND, Comparison, LiveBench, LiveSetup, Timing
 from tieout.service.setup import Reference, Standing
 
@@ -162,8 +163,18 @@ class _Aligned:
             # Also what is not compared this time: the source has it.
             columns=columns_of((*records, *answer.records), self.setup.rules.records),
             reasons=answer.reasons,
-            quarantined=answer.quarantined,
+            quarantined=self._unreadable(answer),
             notes=answer.notes,
+        )
+
+    def _unreadable(self, answer: Answer) -> tuple[Quarantined, ...]:
+        """Rows that could not be read, but for those that are about another account or wallet."""
+        records, home = self.setup.rules.records, self.taken.home
+        name = NAMES[records][0]
+        return tuple(
+            each
+            for each in answer.quarantined
+            if each.values.get(name) is None or home.holds(key_of(records, each.values, home))
         )
 
     def _internal(self, key: Key, verdict: Verdict) -> Record | None:
