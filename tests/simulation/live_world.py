@@ -104,6 +104,8 @@ class World:
     store: str = "sqlite://"
     warm: float = WARM
     options: str = "{rate_limit: false}"
+    currency: str = "USDT"
+    sources: str = ""
 
     def run(self, monkeypatch: Any) -> Seen:
         monkeypatch.setenv("VENUE_KEY", KEY)
@@ -114,8 +116,9 @@ class World:
     def settings(self) -> Any:
         text = f"""
 version: 1
-reporting_currency: USDT
+reporting_currency: {self.currency}
 sources:
+{self.sources}
   book: {{type: frame}}
   binance:
     type: venue

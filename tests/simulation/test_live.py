@@ -205,3 +205,45 @@ def test_no_fault_of_the_line_makes_a_break(tmp_path: Path, monkeypatch: Any, se
 
 def _since_start(row: Any) -> float:
     return (row.as_of - virtual.START).total_seconds()
+
+
+@pytest.mark.parametrize("priced", [True, False])
+def test_values_are_in_the_reporting_currency_or_unknown(
+    tmp_path: Path, monkeypatch: Any, *, priced: bool
+) -> None:
+    (tmp_path / "rates.csv").write_text("pair,price\nUSDT/USD,0.5\n")
+    symbol = "BTC/USDT:USDT"
+    world = World(
+        tmp_path,
+        reconciliation("positions", **({"prices": "rates"} if priced else {})),
+        plants=[Plant(Drift.UNHEARD, at=60.0, symbol=symbol)],
+        seconds=5,
+        currency="USD",
+        sources="  rates: {type: file, path: rates.csv, records: prices}" if priced else "",
+    )
+    seen = world.run(monkeypatch)
+    (found,) = seen.runs[-1][2]
+    if not priced:
+        assert found.value_amount is None
+        return
+    (planted,) = seen.truth
+    (lacking,) = (abs(amount) for amount in planted.positions.values())
+    assert found.value_currency == "USD"
+    assert 40_000 * lacking < found.value_amount < 50_000 * lacking  # at about 91,250 USDT
+
+
+def test_a_value_tolerance_in_the_reporting_currency_holds(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    (tmp_path / "rates.csv").write_text("pair,price\nUSDT/USD,0.5\n")
+    world = World(
+        tmp_path,
+        reconciliation("positions", prices="rates", value_tolerance="{USD: 1000000}"),
+        plants=[Plant(Drift.UNHEARD, at=60.0, symbol="BTC/USDT:USDT")],
+        seconds=5,
+        currency="USD",
+        sources="  rates: {type: file, path: rates.csv, records: prices}",
+    )
+    seen = world.run(monkeypatch)
+    assert [breaks for _, _, breaks in seen.runs if breaks] == []
+    assert seen.runs[-1][1].counts.within_tolerance == 1

@@ -301,13 +301,10 @@ def _value(each: ReconciliationSettings, settings: Settings) -> tuple[str, ...]:
     if currency is not None:
         rates = f"prices of {each.prices}" if each.prices else "no prices: other currencies unknown"
         if each.live is not None:
-            rates = f"prices of {each.external}; other currencies unknown"
+            also = f" and {each.prices}" if each.prices else ""
+            rates = f"prices of {each.external}{also}; other currencies unknown"
         lines.append(f"at risk in {currency}; {rates}")
-    if (
-        each.live is None
-        and each.prices is not None
-        and (age := settings.sources[each.prices].max_age) is not None
-    ):
+    if each.prices is not None and (age := settings.sources[each.prices].max_age) is not None:
         lines.append(f"prices older than {words.duration(age)} do not count")
     if each.live is None and each.instruments is not None:
         lines.append(f"ticks and multipliers from {each.instruments}")

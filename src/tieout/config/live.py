@@ -256,10 +256,9 @@ class _Reader:
         if "transit" in self.entries and self.records not in TRANSFERRED:
             what = f"`transit` has no effect: {self.records} are not transferred"
             self.findings.warn(self.entries["transit"], what, "give it to balances and movements")
-        for name in ("prices", "instruments"):
-            if name in self.entries:
-                what = f"`{name}` has no effect: live, they are those of the venue"
-                self.findings.warn(self.entries[name], what)
+        if "instruments" in self.entries:
+            what = "`instruments` has no effect: live, they are those of the venue"
+            self.findings.warn(self.entries["instruments"], what)
         if "every" in self.entries and "interval" not in self.keys["on"]:
             what = "`every` has no effect: `on` does not name `interval`"
             self.findings.warn(self.entries["every"], what)

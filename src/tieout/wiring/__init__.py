@@ -6,7 +6,7 @@ Adapters are imported inside the functions, so that a command pays only for what
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from functools import partial
@@ -24,7 +24,7 @@ from tieout.core.calendars import is_business_day
 from tieout.core.rows import BreakRow
 from tieout.core.scan import FileOptions, InputFile, Scan
 from tieout.core.schema import ColumnType
-from tieout.core.valuation import Prices, instruments_of, quotes_of
+from tieout.core.valuation import Prices, Quote, instruments_of, quotes_of
 from tieout.errors import SourceError, UsageError
 from tieout.ports import ReportData, Source, Store
 from tieout.service.setup import Progress, Reference, Request, Setup, SideSetup
@@ -308,6 +308,17 @@ class _Sources:
                 hint="reference data must be readable whole: correct the rows",
             )
         return rows, scan.inputs()
+
+
+def read_quotes(settings: Settings, name: str, day: date) -> dict[str, Quote]:
+    """The prices of a source, by pair. Raises SourceError: it cannot be read whole."""
+    from tieout.adapters.engines.duckdb import DuckDBEngine
+    from tieout.adapters.files.proof import Digests
+
+    with ExitStack() as resources, closing(Digests()) as digests:
+        sources = _Sources(settings, DuckDBEngine(), {}, digests, resources)
+        rows, _ = sources._read(name, "prices", day)  # noqa: SLF001 - of this module
+        return quotes_of(record.values for record in rows)
 
 
 def _used(source: SourceSettings, records: str) -> frozenset[str]:

@@ -24,6 +24,7 @@ from tieout.config.settings import (
 )
 from tieout.core.read import Reading
 from tieout.core.rules import Measure, Tolerance
+from tieout.core.valuation import Quote
 from tieout.errors import UsageError
 from tieout.ports import Clock, Engine, Feed, Notifier, Store
 from tieout.service.live.monitor import Monitor
@@ -32,7 +33,7 @@ from tieout.service.live.supervisor import Every, Heard, Supervisor
 from tieout.service.live.verdict import verdict
 from tieout.service.runs import RunOutcome
 from tieout.service.setup import Progress
-from tieout.wiring import silent
+from tieout.wiring import read_quotes, silent
 from tieout.wiring.feeds import Feeds, system_clock, venue_settings
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def live_setup(
     """A live reconciliation with its feeds. Raises as `Feeds.open` does."""
     from tieout.adapters.books.markets import of_markets
 
-    rules, live = reconciliation.rules, reconciliation.live
+    rules, live, prices = reconciliation.rules, reconciliation.live, reconciliation.prices
     assert live is not None
     records = rules.records
     external = settings.sources[reconciliation.external]
@@ -86,6 +87,7 @@ def live_setup(
         universe=feeds.universe(internal.name, external.name, symbols),
         every=live.every,
         on=live.on,
+        quotes=partial(_quotes, settings, prices) if prices is not None else None,
         summed=isinstance(internal.options, FreqtradeOptions),
         everywhere=_everywhere(internal, records, feeds),
     )
@@ -96,6 +98,11 @@ def _everywhere(book: SourceSettings, records: str, feeds: Feeds) -> Feed | None
     if records not in ("balances", "movements") or not isinstance(book.options, BookOptions):
         return None
     return feeds.open(book.name, records="movements")
+
+
+def _quotes(settings: Settings, name: str) -> tuple[dict[str, Quote], int | None]:
+    day = system_clock().now().date()
+    return read_quotes(settings, name, day), settings.sources[name].max_age
 
 
 def _costs_otherwise(options: object) -> bool:

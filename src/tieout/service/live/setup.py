@@ -11,6 +11,7 @@ from tieout.core.canonical import nanoseconds
 from tieout.core.read import Reading as Layout
 from tieout.core.rules import Rules
 from tieout.core.scan import Scan
+from tieout.core.valuation import Quote
 from tieout.errors import SourceError
 from tieout.ports import Clock, Engine, Feed, Lease, Monitors, Notifier, Rows, Spool, Store
 from tieout.service.live.universe import Universe
@@ -61,6 +62,8 @@ class LiveSetup:
         universe: of which symbols the venue is asked for trades; grows.
         every: nanoseconds between comparisons.
         on: what starts one: `start`, `interval`, `events`.
+        quotes: prices besides those of the venue, by pair, and how old (ns) one may be; it may
+            block, and raises SourceError.
         summed: the book has one record an order, so the venue's fills are summed by order.
         everywhere: the book of all accounts and venues, which knows both ends of a transfer;
             None: `internal` is that.
@@ -74,6 +77,7 @@ class LiveSetup:
     universe: Universe = field(default_factory=Universe)
     every: int = 60 * SECOND
     on: frozenset[str] = frozenset({"start", "interval", "events"})
+    quotes: Callable[[], tuple[Mapping[str, Quote], int | None]] | None = None
     summed: bool = False
     everywhere: Feed | None = None
 

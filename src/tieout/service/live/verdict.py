@@ -20,7 +20,7 @@ from tieout.core.model import RunStatus, Severity
 from tieout.core.rows import BreakFilter, RunRow
 from tieout.core.scan import Scan
 from tieout.core.schema import RECORD_TYPES
-from tieout.core.valuation import Prices, quotes_of
+from tieout.core.valuation import Instrument, Prices, Quote, quotes_of
 from tieout.errors import CalculationError, SourceError, VenueRefused
 from tieout.ports import Feed, Rows
 from tieout.service.live.events import compare_events
@@ -87,7 +87,7 @@ def _ended(row: RunRow) -> bool:
 async def _compared(
     setup: LiveSetup, bench: LiveBench, symbols: frozenset[str] | None, since: int | None
 ) -> Comparison:
-    reference = await reference_of(setup.external, setup)
+    reference = await reference_of(setup.external, setup, bench)
     try:
         if setup.rules.records in ("positions", "balances"):
             found = await compare_snapshots(setup, bench, reference, symbols)
@@ -152,20 +152,31 @@ def _failed(bench: LiveBench, error: SourceError, reference: Reference) -> Compa
     )
 
 
-async def reference_of(venue: Feed, setup: LiveSetup) -> Reference:
-    """Instruments and prices, as the venue has them. Without prices values are unknown."""
-    instruments: Mapping[str, object] = {}
-    prices, reasons = Prices(), []
+async def reference_of(venue: Feed, setup: LiveSetup, bench: LiveBench) -> Reference:
+    """Instruments and prices, as the venue has them, and prices that the configuration names.
+
+    Without prices values are unknown. Of a pair that both price, the venue's price counts.
+    """
+    instruments: Mapping[str, Instrument] = {}
+    quotes: dict[str, Quote] = {}
+    max_age: int | None = None
+    reasons = []
     try:
         asking = getattr(venue, "instruments", None)
-        instruments = dict(await asking()) if asking is not None else {}
-        if "prices" in venue.offers and setup.rules.reporting_currency is not None:
-            answer = await venue.fetch(Ask("prices"))
-            quotes = quotes_of(record.values for record in answer.records)
-            prices = Prices(quotes, None, via=("USD", "USDT"))
+        instruments = await asking() if asking is not None else {}
+        if setup.rules.reporting_currency is not None or setup.rules.value_tolerance is not None:
+            if setup.quotes is not None:
+                given, max_age = await bench.offload(setup.quotes)
+                quotes |= given
+            if "prices" in venue.offers:
+                answer = await venue.fetch(Ask("prices"))
+                quotes |= quotes_of(record.values for record in answer.records)
     except SourceError as error:
         reasons.append(f"values are unknown: {error.what}")
-    return Reference(dict(instruments), prices, tuple(reasons))  # type: ignore[arg-type]
+    # What a venue does not price in the reporting currency, it prices in the other dollar.
+    other = "USD" if setup.rules.reporting_currency == "USDT" else "USDT"
+    prices = Prices(quotes, max_age, via=(other,))
+    return Reference(dict(instruments), prices, tuple(reasons))
 
 
 @dataclass(frozen=True, slots=True)
