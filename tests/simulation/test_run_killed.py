@@ -186,7 +186,7 @@ POINTS = {
     "before the intent": ("tieout.adapters.store.store:SqlStore.begin", 0, "before", "not begun"),
     "after the intent": ("tieout.adapters.store.store:SqlStore.begin", 0, "after", "nothing"),
     "matching": ("tieout.adapters.engines.duckdb.engine:join", 0, "before", "nothing"),
-    "deciding": ("tieout.service.judge:decide", 1_000, "before", "nothing"),
+    "deciding": ("tieout.service.outcomes:decide", 1_000, "before", "nothing"),
     "writing the first break": (
         "tieout.adapters.store.breaks:BreakWriter.add",
         0,
