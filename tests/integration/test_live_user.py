@@ -229,21 +229,20 @@ def test_one_database_gives_what_each_reconciliation_asks_for(
     }
 
 
-def test_prices_of_a_file_are_not_taken_for_those_of_a_live_run(
+def test_prices_of_a_file_are_used_beside_those_of_the_venue(
     exchange: Live, tmp_path: Path
 ) -> None:
     path = config(
         exchange,
         tmp_path / "priced.yaml",
-        f"  positions: {{records: positions, internal: book, external: perp, prices: px, {QUICK}}}",
+        "  positions: {records: positions, internal: book, external: perp, prices: px,"
+        f" reporting_currency: USD, {QUICK}}}",
         more="  px: {type: file, path: prices.csv, records: prices, timezone: UTC}",
     )
     settings = load(path)
 
-    assert [each.message for each in settings.warnings if "prices" in each.message] == [
-        "`prices` has no effect: live, they are those of the venue"
-    ]
-    assert "px" not in str(explain(settings))
+    assert not [each.message for each in settings.warnings if "prices" in each.message]
+    assert "prices of perp and px" in str(explain(settings))
 
 
 def test_what_is_not_live_is_not_watched_without_a_word(exchange: Live, tmp_path: Path) -> None:
