@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -52,73 +53,71 @@ async def _opened(venue: Any, clock: Any) -> list[JournalEntry]:
     return entries
 
 
-@pytest.mark.parametrize("records", ["positions", "balances", "trades"])
-def test_what_an_opening_holds_is_not_added_again(
-    tmp_path: Path, monkeypatch: Any, records: str
-) -> None:
+@asynccontextmanager
+async def _desk(settings: Any) -> AsyncIterator[tuple[Any, Any, Any]]:
+    """An account, a monitor of it, and what opens the ledger beside it with what there is now."""
+    clock = virtual.VirtualClock()
+    exchange = Exchange(clock, limits=False)
+    account = exchange.open("binance", "main", key=KEY, secret=SECRET)
+    account.deposit("USDT", D(100_000), wallet="futures")
+    world = live.World(clock=clock, transport=exchange.transport(), every=every, inline=True)
+    with closing(wiring.open_store("sqlite://")) as store:
+        book = LedgerBook("book", store.journal, clock=clock, account="main", venue="binance")
+        async with live.supervised(
+            settings, store, feeds={"book": book}, world=world
+        ) as supervisor:
+            (monitor,) = supervisor.monitors
+
+            async def open_book() -> None:
+                store.journal.append(await _opened(monitor.setup.external, clock))
+
+            yield account, monitor, open_book
+
+
+@pytest.fixture
+def keyed(monkeypatch: Any) -> None:
     monkeypatch.setenv("VENUE_KEY", KEY)
     monkeypatch.setenv("VENUE_SECRET", SECRET)
+
+
+@pytest.mark.usefixtures("keyed")
+@pytest.mark.parametrize("records", ["positions", "balances", "trades"])
+def test_what_an_opening_holds_is_not_added_again(tmp_path: Path, records: str) -> None:
     settings = World(tmp_path, reconciliation(records)).settings()
 
     async def main() -> None:
-        clock = virtual.VirtualClock()
-        exchange = Exchange(clock, limits=False)
-        account = exchange.open("binance", "main", key=KEY, secret=SECRET)
-        account.deposit("USDT", D(100_000), wallet="futures")
-        world = live.World(clock=clock, transport=exchange.transport(), every=every, inline=True)
-        with closing(wiring.open_store("sqlite://")) as store:
-            book = LedgerBook("book", store.journal, clock=clock, account="main", venue="binance")
-            async with live.supervised(
-                settings, store, feeds={"book": book}, world=world
-            ) as supervisor:
-                (monitor,) = supervisor.monitors
-                await asyncio.sleep(30)
-                account.trade(BTC, "buy", D("0.5"))
-                account.trade(ETH, "sell", D("3"))
-                await asyncio.sleep(3)
-                store.journal.append(await _opened(monitor.setup.external, clock))
-                await asyncio.sleep(1)
-                outcome = await monitor.compare()
-                assert outcome is not None
-                assert list(outcome.breaks()) == []
-                assert outcome.row.status.value == "clean", outcome.row.reasons
-                account.trade(BTC, "buy", D("0.25"))  # and what comes after it does count
-                await asyncio.sleep(20)
-                outcome = await monitor.compare()
-                assert outcome is not None
-                assert len(list(outcome.breaks())) == 1
+        async with _desk(settings) as (account, monitor, open_book):
+            await asyncio.sleep(30)
+            account.trade(BTC, "buy", D("0.5"))
+            account.trade(ETH, "sell", D("3"))
+            await asyncio.sleep(3)
+            await open_book()
+            await asyncio.sleep(1)
+            outcome = await monitor.compare()
+            assert list(outcome.breaks()) == []
+            assert outcome.row.status.value == "clean", outcome.row.reasons
+            account.trade(BTC, "buy", D("0.25"))  # and what comes after it does count
+            await asyncio.sleep(20)
+            outcome = await monitor.compare()
+            assert len(list(outcome.breaks())) == 1
 
     virtual.run(main())
 
 
-def test_a_market_that_was_opened_later_lacks_nothing_of_before(
-    tmp_path: Path, monkeypatch: Any
-) -> None:
-    monkeypatch.setenv("VENUE_KEY", KEY)
-    monkeypatch.setenv("VENUE_SECRET", SECRET)
+@pytest.mark.usefixtures("keyed")
+def test_a_market_that_was_opened_later_lacks_nothing_of_before(tmp_path: Path) -> None:
     settings = World(tmp_path, reconciliation("trades")).settings()
 
     async def main() -> None:
-        clock = virtual.VirtualClock()
-        exchange = Exchange(clock, limits=False)
-        account = exchange.open("binance", "main", key=KEY, secret=SECRET)
-        account.deposit("USDT", D(100_000), wallet="futures")
-        world = live.World(clock=clock, transport=exchange.transport(), every=every, inline=True)
-        with closing(wiring.open_store("sqlite://")) as store:
-            book = LedgerBook("book", store.journal, clock=clock, account="main", venue="binance")
-            async with live.supervised(
-                settings, store, feeds={"book": book}, world=world
-            ) as supervisor:
-                (monitor,) = supervisor.monitors
-                await asyncio.sleep(30)
-                store.journal.append(await _opened(monitor.setup.external, clock))
-                await asyncio.sleep(30)
-                account.trade(BTC, "buy", D("0.5"))
-                await asyncio.sleep(30)
-                store.journal.append(await _opened(monitor.setup.external, clock))
-                await asyncio.sleep(1)
-                outcome = await monitor.compare()
-                assert outcome is not None
-                assert (outcome.row.status.value, list(outcome.breaks())) == ("clean", [])
+        async with _desk(settings) as (account, monitor, open_book):
+            await asyncio.sleep(30)
+            await open_book()
+            await asyncio.sleep(30)
+            account.trade(BTC, "buy", D("0.5"))
+            await asyncio.sleep(30)
+            await open_book()
+            await asyncio.sleep(1)
+            outcome = await monitor.compare()
+            assert (outcome.row.status.value, list(outcome.breaks())) == ("clean", [])
 
     virtual.run(main())

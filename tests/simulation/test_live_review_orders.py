@@ -14,6 +14,8 @@ from msgspec.structs import replace
 from review_world import MAIN, SECOND, Stage, play
 
 from tieout.core.live import Ask
+from tieout.core.model import Record
+from tieout.service.live.orders import _matters
 
 ORDERS = reconciliation("orders")
 HOUR = 3600
@@ -76,3 +78,19 @@ def test_a_venue_that_wants_a_symbol_for_its_orders_is_judged_by_those_it_was_as
         assert (row.status.value, breaks) == ("clean", [])
 
     play(tmp_path, ORDERS, story)
+
+
+@pytest.mark.parametrize(
+    ("status", "filled", "matters"),
+    [
+        ("open", None, True),
+        ("filled", None, True),  # that it does not say how much is no reason to drop it
+        ("cancelled", None, False),
+        ("cancelled", Decimal(0), False),
+        ("cancelled", Decimal("0.1"), True),
+    ],
+)
+def test_what_an_order_that_the_other_side_lacks_says(
+    status: str, filled: Any, *, matters: bool
+) -> None:
+    assert _matters(Record({"status": status, "filled": filled}, {})) is matters

@@ -8,6 +8,7 @@ engine's loop: its coroutines belong there.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, closing
@@ -23,7 +24,7 @@ from tieout.api.importing import importing
 from tieout.api.notice import EVENTS, Notice, Ready
 from tieout.core.canonical import nanoseconds
 from tieout.core.rows import BreakFilter, RunRow
-from tieout.errors import UsageError
+from tieout.errors import TieoutError, UsageError
 from tieout.service.live.fitness import unfit, unfit_by
 from tieout.service.live.monitor import ELSEWHERE
 
@@ -37,6 +38,8 @@ _T = TypeVar("_T")
 
 LOOK_AGAIN: Final = 0.5
 """Seconds between two looks at whether another process has compared."""
+
+logger = logging.getLogger("tieout.live")
 
 
 class Reconciler:
@@ -119,7 +122,10 @@ class Reconciler:
             return Ready(
                 False, (late, *[why for each in monitors for why in unfit(each, datetime.now(UTC))])
             )
-        except Exception as error:  # noqa: BLE001 - an engine that asks this must not be stopped
+        except (TieoutError, OSError) as error:
+            return Ready(False, (str(error),))
+        except Exception as error:  # an engine that asks this must not be stopped
+            logger.exception("ready: an error that nobody expected")
             return Ready(False, (str(error) or type(error).__name__,))
 
     async def reconcile(

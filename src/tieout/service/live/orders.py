@@ -20,6 +20,7 @@ from typing import Final, TypeAlias
 from msgspec.structs import replace
 
 from tieout.core.asked import is_open
+from tieout.core.canonical import moment
 from tieout.core.lifecycle import OpenItem
 from tieout.core.live import Answer, Ask
 from tieout.core.model import Record, Side, Value
@@ -190,8 +191,12 @@ def _differing(ours: Answer, theirs: Answer) -> Differing:
 
 
 def _matters(row: Record) -> bool:
-    """Whether an order that the other side lacks is worth a word."""
-    return is_open(row.values) or bool(filled(row.values))
+    """Whether an order that the other side lacks is worth a word.
+
+    Of one that was cancelled, and does not say how much was filled before, the trades will tell.
+    """
+    values = row.values
+    return is_open(values) or bool(filled(values)) or values.get("status") == "filled"
 
 
 def _looks(row: Record, partner: Record | None) -> tuple[Looks, Looks]:
@@ -258,7 +263,7 @@ def _compared(
         internal=rows(ours, Side.INTERNAL),
         external=rows(theirs, Side.EXTERNAL),
         standing=Standing(
-            waiting=[OpenItem(side, row, None) for side, row in held],  # type: ignore[arg-type]
+            waiting=[OpenItem(side, row, moment(as_of).date()) for side, row in held],
             unknown=len(unknown),
             expected=len(moving - unknown),
             covered=covered_by(ours, theirs),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from tieout.core.canonical import nanoseconds
 from tieout.core.read import Reading as Layout
@@ -131,4 +131,3 @@ class Comparison:
     reference: Reference
     as_of: int
     upto: int | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)

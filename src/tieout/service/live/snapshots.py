@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from tieout.core.canonical import moment
 from tieout.core.compare import AMOUNTS
 from tieout.core.confirm import Confirmation, Confirming, State, Verdict
 from tieout.core.entries import Key
@@ -85,7 +86,7 @@ class _Aligned:
     def whole(self) -> Comparison:
         held = {key: each for key, each in self.verdicts.items() if each.state in HELD}
         waiting = [
-            OpenItem(side, self._either(key), None)  # type: ignore[arg-type]
+            OpenItem(side, self._either(key), moment(self.as_of).date())
             for key in held
             for side in Side
         ]
@@ -101,7 +102,7 @@ class _Aligned:
                 reasons=(*self._outside(), *self._reasons(held)),
                 doubtful=self._doubtful,
                 amounts_only=[
-                    OpenItem(side, self._either(key), None)  # type: ignore[arg-type]
+                    OpenItem(side, self._either(key), moment(self.as_of).date())
                     for key, each in self.verdicts.items()
                     if each.state not in HELD and self._moved(key, each)
                     for side in Side

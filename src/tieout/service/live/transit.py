@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final, TypeAlias
 
+from tieout.core.canonical import moment
 from tieout.core.lifecycle import OpenItem
 from tieout.core.live import Ask
 from tieout.core.model import Break, Candidate, Record, Side, Single, Value
@@ -87,7 +88,7 @@ def _held_back(
     for side, rows, held in parts:
         out = {id(row) for row in held}
         sides[side] = replace(rows, records=[row for row in rows.records if id(row) not in out])
-        waiting += [OpenItem(side, row, None) for row in held]  # type: ignore[arg-type]
+        waiting += [OpenItem(side, row, moment(compared.as_of).date()) for row in held]
     standing = replace(
         compared.standing, waiting=waiting, expected=compared.standing.expected + expected
     )

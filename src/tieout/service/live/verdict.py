@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, time
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from tieout.core.calendars import moment_of
 from tieout.core.canonical import moment
@@ -30,6 +31,8 @@ from tieout.service.live.snapshots import compare_snapshots
 from tieout.service.live.transit import without_transit
 from tieout.service.runs import Bench, RunOutcome, run
 from tieout.service.setup import Reference, Request, Setup, SideSetup, Standing
+
+UTC: Final = ZoneInfo("UTC")
 
 UNRESOLVED: Final = ("open", "in_review", "correcting")
 
@@ -116,7 +119,7 @@ def _progress(setup: LiveSetup, bench: LiveBench) -> tuple[int | None, int | Non
         item = opened(held, contract)
         when = item.record.values.get(contract.clock)
         if not isinstance(when, int):
-            when = moment_of(item.since, datetime.min.time(), UTC)  # type: ignore[arg-type]
+            when = moment_of(item.since, time(), UTC)
         oldest = when if oldest is None else min(oldest, when)
     return oldest, bench.monitors.cursor(name)
 
