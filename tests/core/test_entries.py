@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from ledger_values import PERP, SPOT, balance, position, trade_values, values_of
+from msgspec.structs import replace
 
-from tieout.core.entries import Conventions, Entry, entries_of, entry_of, market_of
+from tieout.core.entries import Conventions, Entry, KeyKind, entries_of, entry_of, market_of
 from tieout.errors import CalculationError
 
 
@@ -205,3 +206,23 @@ def test_symbols() -> None:
     dated = market_of("BTC/USDT:USDT-260925-70000-C")
     assert (dated.base, dated.quote, dated.settle, dated.spot) == ("BTC", "USDT", "USDT", False)
     assert not market_of("AAPL").spot
+
+
+def test_entries_of_one_kind_are_those_parts_of_all() -> None:
+    rows = [
+        trade_values("1", 2, 10, 1, fee="0.5", fee_currency="USDT"),
+        trade_values("2", 2, 10, 2, fee=None),
+        trade_values("3", 1, 10, 3, symbol=SPOT),
+        trade_values("4", 3, 10, 4, exec_type="correct", supersedes="1"),
+        trade_values("5", 1, 10, 5, exec_type="bust", supersedes="7"),
+    ]
+    whole = entries_of("trades", rows)
+    for kind in KeyKind:
+        kept = []
+        for entry in whole:
+            moved = {key: each for key, each in entry.effects.items() if key.kind is kind}
+            possible = frozenset(key for key in entry.possible if key.kind is kind)
+            if moved or possible:
+                kept.append(replace(entry, effects=moved, possible=possible))
+        assert entries_of("trades", rows, kind=kind) == kept
+        assert 0 < len(kept) < len(whole) or kind is KeyKind.BALANCE

@@ -147,9 +147,15 @@ def effects_of(
 
 
 def entries_of(
-    records: str, rows: Iterable[Mapping[str, Value]], *, conventions: Conventions | None = None
+    records: str,
+    rows: Iterable[Mapping[str, Value]],
+    *,
+    conventions: Conventions | None = None,
+    kind: KeyKind | None = None,
 ) -> list[Entry]:
     """What a list of trades or movements did, with what superseded what. By time, then id.
+
+    `kind`: what it did to amounts of that kind, and nothing else.
 
     What supersedes a record undoes it and does its own; not before the record itself. Where the
     superseded one is not in the list, a `bust` undoes what it states, and of a `correct` it is
@@ -162,7 +168,10 @@ def entries_of(
         return effects_of(records, values, conventions=conventions)
 
     groups = families(chosen) if records == "trades" else [Family((row,)) for row in chosen]
-    found = [step.entry(records) for group in groups for step in steps_of(group, effects)]
+    steps = (step for group in groups for step in steps_of(group, effects))
+    if kind is not None:  # before an id is worked out, which is what costs
+        steps = (only for step in steps if (only := step.only(kind)) is not None)
+    found = [step.entry(records) for step in steps]
     return sorted(found, key=lambda entry: (entry.at, entry.id))
 
 
@@ -174,24 +183,36 @@ class Step(Struct, frozen=True):
     effects: Mapping[Key, Decimal]
     possible: frozenset[Key]
 
+    def only(self, kind: KeyKind) -> Step | None:
+        """The part of it that changed amounts of a kind; None where there is none."""
+        effects = {key: effect for key, effect in self.effects.items() if key.kind is kind}
+        possible = frozenset(key for key in self.possible if key.kind is kind)
+        return Step(self.values, self.at, effects, possible) if effects or possible else None
+
     def entry(self, records: str) -> Entry:
         sequence, number = self.values.get("sequence"), None
         if isinstance(sequence, Decimal) and sequence == sequence.to_integral_value():
             number = int(sequence)
-        place = (_text(self.values, name) for name in ("venue", "account", "symbol"))
-        return Entry(
-            id=entry_id(records, self.values),
-            at=self.at,
-            effects=self.effects,
-            sequence=number,
-            stream="" if number is None else dumps([*place]),
-            possible=self.possible,
-        )
+        stream = ""
+        if number is not None:
+            stream = _stream(*(_text(self.values, name) for name in ("venue", "account", "symbol")))
+        id_ = entry_id(records, self.values)
+        return Entry(id_, self.at, self.effects, number, stream, self.possible)
+
+
+@lru_cache(maxsize=4096)
+def _stream(venue: str, account: str, symbol: str) -> str:
+    return dumps([venue, account, symbol])
 
 
 def steps_of(family: Family, effects: Callable[[Mapping[str, Value]], Effects]) -> Iterator[Step]:
     """What each record of a family changed, see `entries_of`. `effects`: of one that stands."""
-    before, possible = _NOTHING, frozenset[Key]()
+    if len(family.members) == 1 and family.whole:  # as nearly always
+        (only,) = family.members
+        own, open_ = (_NOTHING, _NO_KEYS) if only.get("exec_type") == "bust" else effects(only)
+        yield Step(only, _time(only), own, open_)
+        return
+    before, possible = _NOTHING, _NO_KEYS
     at = 0
     for number, trade in enumerate(family.members):
         own, open_ = effects(trade)
@@ -235,24 +256,39 @@ def _trade(values: Mapping[str, Value], usual: Conventions) -> Effects:
     spot = market.spot and leg is None
     wallet = _text(values, "wallet") or (usual.derivatives if market.settle else usual.spot)
     money = market.settle or _text(values, "price_currency") or market.quote
-    parts: list[tuple[Key, Decimal]] = []
+    place = _text(values, "account"), _text(values, "venue")
     if spot:
-        parts.append((_balance(values, market.base, wallet), quantity))
+        first = key_of(*place, KeyKind.BALANCE, market.base, wallet)
     else:
-        parts.append((_position(values, symbol, str(leg or "net")), quantity))
+        first = key_of(*place, KeyKind.POSITION, symbol, str(leg or "net"))
+    moved = {first: quantity} if quantity else {}
     if money is not None and (spot or market.quote is None):
         paid = multiply(quantity, price).copy_negate()
-        parts.append((_balance(values, money, wallet), paid))
+        _move(moved, key_of(*place, KeyKind.BALANCE, money, wallet), paid)
     fee, fee_currency = values.get("fee"), values.get("fee_currency")
     if fee_currency is None and not spot:
         fee_currency = money
-    possible: frozenset[Key] = frozenset()
+    possible = _NO_KEYS
     if isinstance(fee, Decimal) and isinstance(fee_currency, str):
-        parts.append((_balance(values, fee_currency, wallet), fee.copy_negate()))
+        _move(moved, key_of(*place, KeyKind.BALANCE, fee_currency, wallet), fee.copy_negate())
     elif fee is None or fee:
         assets = {money, market.base if spot else None, *usual.fee_assets} - {None}
-        possible = frozenset(_balance(values, str(asset), wallet) for asset in assets)
-    return _summed(parts), possible
+        possible = frozenset(
+            key_of(*place, KeyKind.BALANCE, str(asset), wallet) for asset in assets
+        )
+    return moved, possible
+
+
+def _move(moved: dict[Key, Decimal], key: Key, effect: Decimal) -> None:
+    """Add an effect; what comes to nothing is left out."""
+    if not effect:
+        return
+    if key not in moved:
+        moved[key] = effect
+    elif total := add(moved[key], effect):
+        moved[key] = total
+    else:
+        del moved[key]
 
 
 def _movement(values: Mapping[str, Value], usual: Conventions) -> Effects:
@@ -298,13 +334,19 @@ def _summed(parts: Iterable[tuple[Key, Decimal]]) -> dict[Key, Decimal]:
     return {key: effect for key, effect in total.items() if effect}
 
 
+@lru_cache(maxsize=16384)  # a key is made for each part of each fill
+def key_of(account: str, venue: str, kind: KeyKind, name: str, part: str) -> Key:
+    """`Key(...)`: the same object for the same key, where there are not very many."""
+    return Key(account, venue, kind, name, part)
+
+
 def _balance(values: Mapping[str, Value], currency: str, wallet: str) -> Key:
     place = _text(values, "account"), _text(values, "venue")
-    return Key(*place, KeyKind.BALANCE, currency, wallet)
+    return key_of(*place, KeyKind.BALANCE, currency, wallet)
 
 
 def _position(values: Mapping[str, Value], symbol: str, leg: str) -> Key:
-    return Key(_text(values, "account"), _text(values, "venue"), KeyKind.POSITION, symbol, leg)
+    return key_of(_text(values, "account"), _text(values, "venue"), KeyKind.POSITION, symbol, leg)
 
 
 def _text(values: Mapping[str, Value], name: str) -> str:
@@ -316,3 +358,4 @@ _ID_COLUMNS: Final = {name: each.id_column for name, each in RECORD_TYPES.items(
 _SIGNS: Final = ("buy", "sell")
 _USUAL: Final = Conventions()
 _NOTHING: Final[dict[Key, Decimal]] = {}
+_NO_KEYS: Final[frozenset[Key]] = frozenset()

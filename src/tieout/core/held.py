@@ -77,19 +77,19 @@ def opened(held: Held, records: RecordType) -> OpenItem:
 def values_of(plain: PlainRecord, records: RecordType) -> tuple[Mapping[str, Value], bool]:
     """The values, and whether all of them could be read."""
     values: dict[str, Value] = {}
-    readable = True
+    readable, columns = True, records.columns
     for name, text in plain.items():
-        column = records.columns.get(name)
+        if text is None or name not in columns or (type_ := columns[name].type) is ColumnType.TEXT:
+            values[name] = text
+            continue
         try:
-            values[name] = text if text is None or column is None else _value(text, column.type)
+            values[name] = Decimal(text) if type_ is ColumnType.DECIMAL else _value(text, type_)
         except (ValueError, InvalidOperation):
             readable = False
     return values, readable
 
 
 def _value(text: str, type_: ColumnType) -> Value:
-    if type_ is ColumnType.DECIMAL:
-        return Decimal(text)
     if type_ is ColumnType.TIME:
         return _instant(text)
     if type_ is ColumnType.DATE:

@@ -164,7 +164,7 @@ _PYTHON: Final[Mapping[ColumnType, type]] = {
 def _check(type_: RecordType, name: str, value: Value) -> None:
     if value is None:
         return
-    column = type_.columns.get(name, Column(name))
+    column = type_.columns.get(name) or Column(name)
     if not isinstance(value, _PYTHON[column.type]) or isinstance(value, bool):
         raise TypeError(f"{name} of a {type_.singular} is {column.type}, not {value!r}")
     if isinstance(value, Decimal) and not value.is_finite():
@@ -190,6 +190,8 @@ def differing(entry: JournalEntry, other: JournalEntry) -> tuple[str, ...]:
 
     Who brought it is not part of the fact. A column that is null is as one that is not there.
     """
+    if entry is other:
+        return ()
     ours, theirs = (
         {name: text for name, text in written(each).items() if text is not None}
         | {"(time)": str(each.at), "(records)": each.records, "(opening)": str(each.opening)}

@@ -18,7 +18,8 @@ from typing import Final, TypeVar
 
 from msgspec import structs
 
-from tieout.core.asked import answered, belongs, identified
+from tieout.adapters.books.journaled import Journaled
+from tieout.core.asked import answered, identified
 from tieout.core.canonical import instant, nanoseconds
 from tieout.core.entries import Key, KeyKind
 from tieout.core.journal import EVERYTHING, JournalEntry
@@ -35,7 +36,6 @@ _T = TypeVar("_T")
 
 OFFERS: Final = frozenset({"positions", "balances", "orders", "trades", "movements"})
 _KINDS: Final = {"positions": KeyKind.POSITION, "balances": KeyKind.BALANCE}
-_AMENDING: Final = ("supersedes", "version", "sequence")
 _COLUMNS: Final = {
     KeyKind.POSITION: ("account", "venue", "symbol", "leg"),
     KeyKind.BALANCE: ("account", "venue", "currency", "wallet"),
@@ -72,7 +72,7 @@ class LedgerBook:
         self._max_age = max_age
         self._instruments = dict(instruments or {})
         self._lock = threading.Lock()
-        self._entries: dict[str, JournalEntry] = {}
+        self._journaled = Journaled()
         self._last = 0
         self._heard = 0
         self._running = Running(self._method, self._instruments)
@@ -122,8 +122,8 @@ class LedgerBook:
     async def symbols(self) -> frozenset[str]:
         """Every symbol that an entry names."""
         await self._apart(self._read)
-        named = (entry.values.get("symbol") for entry in list(self._entries.values()))
-        return frozenset(str(each) for each in named if each not in (None, EVERYTHING))
+        with self._lock:
+            return frozenset(self._journaled.symbols)
 
     async def opened_at(self) -> int | None:
         """Since when the book tells what happened: its first approved opening, UTC ns.
@@ -131,8 +131,8 @@ class LedgerBook:
         What was before is contained in that, and not missing here.
         """
         await self._apart(self._read)
-        entries = list(self._entries.values())
-        return min((each.at for each in entries if each.opening and each.approved_by), default=None)
+        openings = self._openings()
+        return min((each.at for each in openings if each.approved_by), default=None)
 
     async def counting(self) -> Callable[[Key, int], bool]:
         """Whether what happened at an instant comes after the opening of a key.
@@ -140,8 +140,7 @@ class LedgerBook:
         What does not is in the opening entry: adding it once more would be wrong.
         """
         await self._apart(self._read)
-        entries = list(self._entries.values())
-        facts = Facts([each for each in entries if each.opening], None, None)
+        facts = Facts(self._openings(), None, None)
         return lambda key, at: facts.opening(key) is None or facts.counts(key, at)
 
     async def aclose(self) -> None:
@@ -158,11 +157,15 @@ class LedgerBook:
         """Take in what is new in the journal; the number of its newest entry."""
         with self._lock:
             for row in self._journal.read(**self._scope, after=self._last):
-                self._entries[row.entry.id] = row.entry
+                self._journaled.add(row.entry)
                 self._later.append(row.entry)
                 self._last = row.number
                 self._heard = max(self._heard, row.recorded_at)
             return self._last
+
+    def _openings(self) -> list[JournalEntry]:
+        with self._lock:
+            return list(self._journaled.openings)
 
     def _project(self, as_of: int, *, orders: bool = False) -> Projection:
         """Positions and balances at an instant; or the orders."""
@@ -176,7 +179,7 @@ class LedgerBook:
                     self._later = [entry for entry in self._later if entry.at > as_of]
                 ask = self._running.orders if orders else self._running.projection
                 return ask(as_of)
-            entries = list(self._entries.values())
+            entries = list(self._journaled.entries.values())
         return project(entries, as_of=as_of, method=self._method, instruments=self._instruments)
 
     def _answer(self, ask: Ask, asked_at: int) -> Answer:
@@ -207,11 +210,7 @@ class LedgerBook:
     def _events(self, ask: Ask, asked_at: int) -> tuple[list[Record], list[Quarantined]]:
         self._read()
         with self._lock:
-            entries = [
-                each
-                for each in self._entries.values()
-                if each.records == ask.records and each.at <= asked_at and _may_belong(each, ask)
-            ]
+            entries = self._journaled.asked(ask, asked_at)
         names = dict.fromkeys(name for entry in entries for name in entry.values)
         blank: dict[str, Value] = dict.fromkeys(("account", "venue", *names))
         rows = [
@@ -245,11 +244,10 @@ class LedgerBook:
         records = "positions" if kind is KeyKind.POSITION else "balances"
         name = "symbol" if kind is KeyKind.POSITION else "currency"
         with self._lock:
-            entries = list(self._entries.values())
-        places = {(entry.account, entry.venue) for entry in entries}
+            places = set(self._journaled.places)
         whole = {
             (entry.account, entry.venue)
-            for entry in entries
+            for entry in self._openings()
             if entry.records == records
             and entry.approved_by is not None
             and entry.values.get(name) == EVERYTHING
@@ -263,11 +261,9 @@ class LedgerBook:
     def _whole(self, found: Projection) -> frozenset[str] | None:
         """Of which wallets the book has all that is in them; None: of all. Elsewhere a currency
         that it does not name is unknown: an opening of one wallet says nothing of another."""
-        with self._lock:
-            entries = list(self._entries.values())
         whole = {
             str(entry.values.get("wallet") or "")
-            for entry in entries
+            for entry in self._openings()
             if entry.records == "balances"
             and entry.approved_by is not None
             and entry.values.get("currency") == EVERYTHING
@@ -281,12 +277,6 @@ class LedgerBook:
         if not self._heard:
             return "the book has never heard of anything"
         return f"the book heard nothing since {instant(self._heard)}, which may be too long ago"
-
-
-def _may_belong(entry: JournalEntry, ask: Ask) -> bool:
-    """Whether an entry is asked for, or says something of one that may be."""
-    values = entry.values
-    return belongs(values, ask) or any(values.get(name) is not None for name in _AMENDING)
 
 
 def _values(key: Key) -> dict[str, str]:

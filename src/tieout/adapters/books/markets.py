@@ -8,6 +8,7 @@ say which market it is of stays.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final, TypeVar, cast
 
 from msgspec.structs import replace
@@ -44,14 +45,19 @@ def of_markets(book: F, records: str, venue: str) -> F:
 
 def markets(records: str, values: Mapping[str, Value]) -> frozenset[str]:
     """Of which markets a trade or an order may be; empty: it does not say."""
-    market = market_of(str(values.get("symbol") or ""))
+    return _markets(records, str(values.get("symbol") or ""), values.get("leg") is None)
+
+
+@lru_cache(maxsize=4096)  # of each row of each answer, and of a few symbols
+def _markets(records: str, symbol: str, plain: bool) -> frozenset[str]:
+    market = market_of(symbol)
     if market.settle is not None:
         return frozenset({"contracts"})
     if not market.spot:
         return frozenset()
     if records == "orders":  # which do not say whether they are on margin
         return frozenset({"spot", "margin"})
-    return frozenset({"spot" if values.get("leg") is None else "margin"})
+    return frozenset({"spot" if plain else "margin"})
 
 
 class _OfMarkets:

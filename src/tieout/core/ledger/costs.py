@@ -18,18 +18,20 @@ digits. One beyond `EXACT_BITS` is rounded once at 2 ** -EXACT_BITS, and `exact`
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
+from functools import reduce
 from typing import Final, Literal
 
 from msgspec import Struct
 
+from tieout.core.ledger import ratios
+from tieout.core.ledger.ratios import Ratio, Sum, minus, over, plus, ratio_of, rounded_at, times
 from tieout.core.money import rounded
 
 EXACT_BITS: Final = 4096
-
-ZERO: Final = Fraction(0)
 
 
 class Method(Struct, frozen=True):
@@ -109,12 +111,16 @@ def decimal_of(number: Fraction) -> Decimal:
 class Lot(Struct):
     """A part of a position: signed, and what one unit of it cost; None where that is not known."""
 
-    quantity: Fraction
-    unit_cost: Fraction | None
+    quantity: Ratio
+    unit_cost: Ratio | None
 
 
 class Costing:
     """Adds up one position, fill by fill.
+
+    What was realised is not added up but follows: while all that is held has a cost, a fill pays
+    for a change of what is held, or it realises. That spares adding fractions of which each has
+    thousands of digits.
 
     Args:
         multiplier, inverse: of the instrument.
@@ -125,123 +131,159 @@ class Costing:
         self, method: Method, *, multiplier: Decimal, inverse: bool, currency: str | None
     ) -> None:
         self._method = method
-        self._multiplier = Fraction(multiplier)
+        self._average = method.basis == "average"
+        self._multiplier = ratio_of(multiplier)
         self._inverse = inverse
         self._currency = currency
-        self._lots: list[Lot] = []
-        self._realised: Fraction | None = ZERO
-        self._fees: dict[str, Fraction] = {}
+        self._lots: deque[Lot] = deque()
+        self._certain = True
+        self._paid, self._added = Sum(), Sum()
+        self._fees: dict[str, Ratio] = {}
         self._left_out: set[str] = set()
         self._exact = True
 
     def open(self, quantity: Decimal, price: Decimal | None, cost: Decimal | None) -> None:
         """Begin with what an opening entry states."""
-        units = Fraction(quantity)
+        units = ratio_of(quantity)
         unit_cost = None
         if price:
             unit_cost = self._unit_cost(price)
-        elif cost is not None and units:
-            unit_cost = abs(Fraction(cost) / units)
-        self._lots = [Lot(units, unit_cost)] if units else []
+        elif cost is not None and quantity:
+            above, below = over(ratio_of(cost), units)
+            unit_cost = abs(above), below
+        self._lots = deque([Lot(units, unit_cost)] if quantity else [])
+        if unit_cost is not None:
+            self._paid.add(times(units, unit_cost))
 
-    def _unit_cost(self, price: Decimal) -> Fraction:
-        value = Fraction(price)
+    def _unit_cost(self, price: Decimal) -> Ratio:
+        value = ratio_of(price)
         if not self._inverse:
-            return self._multiplier * value
-        return self._multiplier / value if value else ZERO
+            return value if self._multiplier == (1, 1) else times(self._multiplier, value)
+        return over(self._multiplier, value) if price else ratios.ZERO
 
     def fill(
         self, quantity: Decimal, price: Decimal, fee: Decimal | None, fee_currency: str | None
     ) -> None:
         """A trade of `quantity`, signed."""
-        amount, paid = Fraction(quantity), ZERO if fee is None else Fraction(fee)
+        amount = ratio_of(quantity)
+        counted = paid = ratios.ZERO if fee is None else ratio_of(fee)
         if fee and fee_currency is not None:
-            self._fees[fee_currency] = self._fees.get(fee_currency, ZERO) + paid
-        counted = paid
+            self._fees[fee_currency] = plus(self._fees.get(fee_currency, ratios.ZERO), paid)
         if self._method.fees == "out":
-            counted = ZERO
+            counted = ratios.ZERO
         elif fee is None or (fee and fee_currency != self._currency):
             self._left_out.add("" if fee is None else fee_currency or "")
-            counted = ZERO
-        if not amount:
+            counted = ratios.ZERO
+        if not quantity:
             return
         unit_cost = self._unit_cost(price)
-        closed = self._close(amount, unit_cost)
-        rest = amount - closed
-        share = counted / abs(amount)
-        if closed and self._realised is not None:
-            self._realised -= share * abs(closed)
-        if rest:
+        before = self._lots[0] if self._lots else None
+        rest = self._close(amount)
+        if not rest[0]:
+            self._pay(amount, unit_cost, counted)
+            return
+        if self._average and before is not None and self._lots:
+            if before.unit_cost is None:
+                # Nobody knows what it cost before, nor now.
+                before.quantity = plus(before.quantity, rest)
+                return
+        self._pay(amount, unit_cost, counted)
+        if counted[0]:
             # A fee makes what is bought dearer, and what is sold bring in less.
-            dearer = share if (rest > 0) is not self._inverse else -share
-            self._add(rest, unit_cost + dearer)
+            share = over(counted, amount)
+            unit_cost = (minus if self._inverse else plus)(unit_cost, share)
+        self._add(rest, unit_cost)
 
-    def _close(self, amount: Fraction, unit_cost: Fraction) -> Fraction:
-        """Realise what `amount` closes of the position; returns that part of it, signed."""
-        closed, lots = ZERO, self._lots
-        while lots and (lots[0].quantity > 0) is not (amount > 0) and closed != amount:
-            lot, left = lots[0], amount - closed
-            part = left if abs(left) < abs(lot.quantity) else -lot.quantity
-            if lot.unit_cost is None:
-                self._realised = None
-            elif self._realised is not None:
-                gain = (lot.unit_cost - unit_cost) * part
-                self._realised += -gain if self._inverse else gain
-            lot.quantity += part
-            closed += part
-            if not lot.quantity:
-                lots.pop(0)
-        return closed
+    def _pay(self, amount: Ratio, unit_cost: Ratio, counted: Ratio) -> None:
+        self._paid.add(times(amount, unit_cost))
+        if counted[0]:
+            self._paid.add(minus(ratios.ZERO, counted) if self._inverse else counted)
 
-    def _add(self, quantity: Fraction, unit_cost: Fraction) -> None:
-        if self._method.basis == "fifo" or not self._lots:
+    def _close(self, amount: Ratio) -> Ratio:
+        """Take what `amount` closes off the position; returns what it opens, signed."""
+        lots, buys = self._lots, amount[0] > 0
+        while amount[0] and lots and (lots[0].quantity[0] > 0) is not buys:
+            lot = lots[0]
+            self._certain = self._certain and lot.unit_cost is not None
+            left = plus(lot.quantity, amount)
+            if left[0] and (left[0] > 0) is not buys:
+                lot.quantity = left
+                return ratios.ZERO
+            lots.popleft()
+            amount = left
+        return amount
+
+    def _add(self, quantity: Ratio, unit_cost: Ratio) -> None:
+        if not self._average or not self._lots:
             self._lots.append(Lot(quantity, unit_cost))
             return
         (lot,) = self._lots
-        together = lot.quantity + quantity
+        together = plus(lot.quantity, quantity)
         if lot.unit_cost is not None:
-            cost = lot.unit_cost * lot.quantity + unit_cost * quantity
-            lot.unit_cost = self._bounded(cost / together)
+            cost = plus(times(lot.unit_cost, lot.quantity), times(unit_cost, quantity))
+            lot.unit_cost = self._bounded(over(cost, together), together)
         lot.quantity = together
 
-    def _bounded(self, number: Fraction) -> Fraction:
-        if number.denominator.bit_length() <= EXACT_BITS:
-            return number
+    def _bounded(self, unit_cost: Ratio, quantity: Ratio) -> Ratio:
+        """The same, rounded if it is too long. What that adds to the cost was not paid."""
+        if unit_cost[1].bit_length() <= EXACT_BITS:
+            return unit_cost
         self._exact = False
-        return Fraction(round(number * (1 << EXACT_BITS)), 1 << EXACT_BITS)
+        bounded, added = rounded_at(unit_cost, EXACT_BITS)
+        self._added.add(times(added, quantity))
+        return bounded
 
     def adjust(self, quantity: Decimal) -> None:
         """A split, or another corporate action: so much more, at no cost."""
-        held = sum((lot.quantity for lot in self._lots), ZERO)
-        ratio = (held + Fraction(quantity)) / held if held else ZERO
-        if ratio <= 0:
-            # Nothing was held, or all is gone: whatever remains came without a price.
-            self._lots = []
-            if remains := held + Fraction(quantity):
-                self._lots = [Lot(remains, None)]
-            elif held:
-                self._realised = None
+        held = self._held()
+        together = plus(held, ratio_of(quantity))
+        if together[0] and held[0] and (together[0] > 0) is (held[0] > 0):
+            ratio = over(together, held)
+            for lot in self._lots:
+                lot.quantity = times(lot.quantity, ratio)
+                if lot.unit_cost is not None:
+                    lot.unit_cost = over(lot.unit_cost, ratio)
             return
-        for lot in self._lots:
-            lot.quantity *= ratio
-            if lot.unit_cost is not None:
-                lot.unit_cost /= ratio
+        # Nothing was held, or all is gone: whatever remains came without a price.
+        realised = self._realised()
+        self._lots.clear()
+        if together[0]:
+            self._lots.append(Lot(together, None))
+        elif held[0]:
+            self._certain = False
+        if realised is not None:
+            gone = realised if self._inverse else -realised
+            self._paid, self._added = Sum(), Sum()
+            self._paid.add((gone.numerator, gone.denominator))
+
+    def _held(self) -> Ratio:
+        return reduce(plus, (lot.quantity for lot in self._lots), ratios.ZERO)
+
+    def _cost(self) -> Fraction:
+        """Of all that is held and has a cost."""
+        known = (times(each.unit_cost, each.quantity) for each in self._lots if each.unit_cost)
+        return Fraction(*reduce(plus, known, ratios.ZERO))
+
+    def _realised(self) -> Fraction | None:
+        if not self._certain:
+            return None
+        above, below = self._added.total()
+        added = Fraction(above, below << EXACT_BITS)
+        realised = self._cost() - Fraction(*self._paid.total()) - added
+        return -realised if self._inverse else realised
 
     def position(self, quantity: Decimal) -> Position:
         """The position as it is. `quantity`: the same, summed exactly."""
-        costs = [
-            None if lot.unit_cost is None else lot.unit_cost * lot.quantity for lot in self._lots
-        ]
-        known = [cost for cost in costs if cost is not None]
+        known = all(lot.unit_cost is not None for lot in self._lots)
         return Position(
             quantity=quantity,
-            cost=sum(known, ZERO) if len(known) == len(costs) else None,
-            units=Fraction(quantity) * self._multiplier,
-            realised=self._realised,
+            cost=self._cost() if known else None,
+            units=Fraction(quantity) * Fraction(*self._multiplier),
+            realised=self._realised(),
             currency=self._currency,
             method=self._method,
             inverse=self._inverse,
-            fees={name: decimal_exact(fee) for name, fee in self._fees.items()},
+            fees={name: decimal_exact(Fraction(*fee)) for name, fee in self._fees.items()},
             left_out=frozenset(self._left_out),
             exact=self._exact,
         )

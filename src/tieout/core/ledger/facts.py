@@ -202,7 +202,10 @@ class Facts:
 
 def placed(entry: JournalEntry) -> Values:
     """Its values with the account and venue that it is of."""
-    return {**entry.values, "account": entry.account, "venue": entry.venue}
+    values, get = entry.values, entry.values.get
+    if get("account") == entry.account and get("venue") == entry.venue:
+        return values
+    return {**values, "account": entry.account, "venue": entry.venue}
 
 
 def _openings(entries: Iterable[JournalEntry]) -> dict[Key, Opening]:

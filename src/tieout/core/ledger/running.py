@@ -3,8 +3,8 @@
 1. What a trade did to amounts and positions depends on the trades of its market and on opening
    entries only; what a movement did, on the movements of its account. So entries are kept in such
    groups, and an entry costs what its group costs, at most.
-2. A plain entry (it amends nothing, nothing amends it, and nobody numbers the group's trades) only
-   adds to its group. Any other one has the group worked out anew, an opening entry all of them.
+2. A plain entry (it amends nothing, nothing amends it, and it comes last where trades are
+   numbered) only adds to its group. Any other has its group worked out anew, an opening all.
 3. A position's costing is kept as far as it has come; what happened before that has it begin anew.
 """
 
@@ -40,6 +40,31 @@ Name: TypeAlias = tuple[str, ...]
 _AMENDING = ("supersedes", "version")
 
 
+class Numbered:
+    """Whether the trades of a market keep their order when one more comes.
+
+    One sequence more or less may put all of them into another order. That of a trade which is the
+    newest by its sequence and by its time, in a market whose trades all have one, does not.
+    """
+
+    def __init__(self) -> None:
+        self._mixed = False
+        self._newest: tuple[int, Decimal | None] | None = None
+
+    def last(self, at: int, sequence: Decimal | None) -> bool:
+        """Take in a trade; whether the order of the others stays as it is."""
+        if self._newest is None:
+            self._newest = at, sequence
+            return True
+        time, highest = self._newest
+        if (sequence is None) is not (highest is None):
+            self._mixed = True
+        if self._mixed or sequence is None or highest is None:
+            return not self._mixed
+        self._newest = max(at, time), max(sequence, highest)
+        return at >= time and sequence > highest
+
+
 class _Group:
     """Trades of one market, or the movements of one account, and what they come to."""
 
@@ -47,7 +72,7 @@ class _Group:
         self.entries: list[JournalEntry] = []
         self.identities: set[tuple[object, ...]] = set()
         self.awaited: set[object] = set()
-        self.sequenced = False
+        self.numbered = Numbered()
         self.stale = False
         self.effects: dict[Key, Decimal] = {}
         self.touched: set[Key] = set()
@@ -98,23 +123,28 @@ class Running:
         Raises:
             CalculationError: an entry does not say what it moved.
         """
-        opened = False
-        for entry in sorted(entries, key=lambda each: each.at):
-            if entry.id in self._known:
-                continue
-            self._known.add(entry.id)
+        fresh = []
+        for entry in entries:
+            if entry.id not in self._known:
+                self._known.add(entry.id)
+                fresh.append(entry)
+        # What is counted depends on the openings, so they come first.
+        if opened := [entry for entry in fresh if entry.opening]:
+            self._open(opened)
+        for entry in sorted(fresh, key=lambda each: each.at):
             if entry.opening:
-                self._openings.append(entry)
-                opened = True
-            elif entry.records == "orders":
+                continue
+            if entry.records == "orders":
                 self._reports.append(entry)
             else:
                 self._grow(entry)
-        if opened:
-            self._facts = Facts(self._openings, None, self._conventions)
-            self._costed.clear()
-            for group in self._groups.values():
-                group.stale = True
+
+    def _open(self, openings: Iterable[JournalEntry]) -> None:
+        self._openings.extend(openings)
+        self._facts = Facts(self._openings, None, self._conventions)
+        self._costed.clear()
+        for group in self._groups.values():
+            group.stale = True
 
     def _grow(self, entry: JournalEntry) -> None:
         values = placed(entry)
@@ -133,9 +163,9 @@ class Running:
         group.identities.add(identity)
         if values.get("supersedes") is not None:
             group.awaited.add(values["supersedes"])
-        # One sequence more or less may put all of them into another order.
-        group.sequenced = group.sequenced or values.get("sequence") is not None
-        if group.stale or group.sequenced or not alone:
+        number = values.get("sequence")
+        last = group.numbered.last(entry.at, number if isinstance(number, Decimal) else None)
+        if group.stale or not last or not alone:
             group.stale = True
         else:
             self._add(group, entry, values)
@@ -149,7 +179,8 @@ class Running:
             group.touched.add(key)
             if not self._facts.counts(key, entry.at):
                 continue
-            group.effects[key] = add(group.effects.get(key, Decimal(0)), effect)
+            known = group.effects.get(key)
+            group.effects[key] = effect if known is None else add(known, effect)
             if key.kind is KeyKind.POSITION and effect:
                 change = Change(entry.at, values, effect)
                 group.changes.setdefault(key, []).append(change)
@@ -157,9 +188,13 @@ class Running:
 
     @staticmethod
     def _insert(costed: _Costed, change: Change) -> None:
-        place = bisect_right(costed.changes, order_of(change), key=order_of)
-        costed.changes.insert(place, change)
         costed.position = None
+        changes = costed.changes
+        if not changes or changes[-1].at < change.at:  # as nearly always
+            changes.append(change)
+            return
+        place = bisect_right(changes, order_of(change), key=order_of)
+        changes.insert(place, change)
         if place < costed.done:
             costed.reset()
 

@@ -102,39 +102,27 @@ def amounts(records: str, rows: Mapping[Key, Record]) -> dict[Key, Decimal]:
 
 def entries(answers: Iterable[Answer], kind: KeyKind, home: Home = Home()) -> list[Entry]:
     """What the trades and movements of `answers` did to amounts of one kind."""
-    found = (
+    return [
         entry
         for answer in answers
         for entry in entries_of(
-            answer.ask.records, [_placed(each.values, home) for each in answer.records]
+            answer.ask.records, [_placed(each.values, home) for each in answer.records], kind=kind
         )
-    )
-    return [only for entry in found if (only := _only(entry, kind)) is not None]
+    ]
 
 
 def _placed(values: Mapping[str, Value], home: Home) -> Mapping[str, Value]:
-    """An event with its account and venue: those that the amounts beside it are given as well,
-    else the two sides' entries would not be the same ones."""
-    if values.get("account") and values.get("venue"):
+    """An event with its account and venue, and its wallet where nothing tells that: those that the
+    amounts beside it are given as well, else the two sides' entries would not be the same ones."""
+    if values.get("account") and values.get("venue") and (values.get("wallet") or not home.wallet):
         return values
+    wallet = values.get("wallet") or (None if values.get("symbol") else home.wallet or None)
     return {
         **values,
         "account": values.get("account") or home.account or None,
         "venue": values.get("venue") or home.venue or None,
+        **({} if wallet is None else {"wallet": wallet}),
     }
-
-
-def _only(entry: Entry, kind: KeyKind) -> Entry | None:
-    """The part of an entry that moves amounts of a kind."""
-    effects = {key: effect for key, effect in entry.effects.items() if key.kind is kind}
-    possible = entry.possible
-    if possible:
-        possible = frozenset(key for key in possible if key.kind is kind)
-    if not effects and not possible:
-        return None
-    if len(effects) == len(entry.effects) and len(possible) == len(entry.possible):
-        return entry
-    return replace(entry, effects=effects, possible=possible)
 
 
 def counted(found: Iterable[Entry], counts: Counting | None) -> list[Entry]:

@@ -6,7 +6,7 @@ random: who trades what is said by the caller (`tieout.testing.exchange.market` 
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -30,6 +30,7 @@ from tieout.testing.exchange.records import (
 )
 from tieout.testing.exchange.state import History, State
 from tieout.testing.exchange.terms import WALLETS, Executions, FeePlan, charged
+from tieout.testing.exchange.written import Written
 
 if TYPE_CHECKING:
     from tieout.testing.exchange.model import Exchange
@@ -56,6 +57,7 @@ class Account:
         self.orders: dict[int, Order] = {}
         self.placed: dict[str, list[Order]] = {}
         self.listeners: list[Callable[[Account, Event], None]] = []
+        self.written = Written()
         self.spot_wallet, self.perpetual_wallet = WALLETS[venue]
 
     @property
@@ -136,14 +138,20 @@ class Account:
 
     # Orders
 
-    def ordered(self, symbol: str, *, from_id: int = 0, since: int = 0) -> list[Order]:
-        """The orders of a symbol as they are now, by id: from an id, and created from a time."""
+    def ordered(
+        self, symbol: str, *, from_id: int = 0, since: int = 0, until: int | None = None
+    ) -> list[Order]:
+        """The orders of a symbol as they are now, by id: from an id, and created from a time, or
+        up to one."""
         placed = self.placed.get(symbol, [])
         first = max(
             bisect_left(placed, from_id, key=lambda order: order.id),
             bisect_left(placed, since, key=lambda order: order.created),
         )
-        return [self.orders[order.id] for order in placed[first:]]
+        last = len(placed)
+        if until is not None:
+            last = bisect_right(placed, until, key=lambda order: order.created)
+        return [self.orders[order.id] for order in placed[first:last]]
 
     def place(
         self,

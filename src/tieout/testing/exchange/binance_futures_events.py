@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
@@ -56,8 +56,12 @@ def order_row(order: Order, symbol: str) -> dict[str, Any]:
 
 
 def open_rows(call: Call) -> Any:
-    orders = open_orders(call, perpetual=True)
-    return [order_row(order, call.exchange.listing(order.symbol).native) for order in orders]
+    return [_written(call, order) for order in open_orders(call, perpetual=True)]
+
+
+def _written(call: Call, order: Order) -> Any:
+    native = call.exchange.listing(order.symbol).native
+    return call.account.written.row(("order", order.id), order, order_row, order, native)
 
 
 def all_orders(call: Call) -> Any:
@@ -66,7 +70,7 @@ def all_orders(call: Call) -> Any:
     start, end = call.integer("startTime"), call.integer("endTime")
     if start is not None and end is not None and end - start > WEEK:
         raise _TOO_LONG
-    return [order_row(order, listing.native) for order in orders_asked(call, listing.symbol)]
+    return [_written(call, order) for order in orders_asked(call, listing.symbol)]
 
 
 def one_order(call: Call) -> Any:
@@ -94,7 +98,8 @@ def user_trades(call: Call) -> Any:
     listing = listing_of(call, perpetual=True)
     assert listing is not None
     fills = fills_asked(call, listing.symbol, window=WEEK, too_long=_TOO_LONG)
-    return [_trade_row(fill, listing) for fill in fills]
+    row = call.account.written.row
+    return [row((fill.symbol, fill.id), fill, _trade_row, fill, listing) for fill in fills]
 
 
 def _trade_row(fill: Fill, listing: Listing) -> dict[str, Any]:
@@ -126,38 +131,62 @@ def income(call: Call) -> Any:
     since = end - WEEK if start is None else start
     wanted = call.params.get("incomeType")
     listing = listing_of(call, perpetual=True, required=False)
-    rows = (
-        row
+    found = (
+        (event, number)
         for event in call.account.history.between(since, end)
-        for row in _income_rows(call, event)
-        if (not wanted or row["incomeType"] == wanted)
-        and (listing is None or row["symbol"] == listing.native)
+        for number, (kind, symbol) in enumerate(_incomes(call, event))
+        if (not wanted or kind == wanted) and (listing is None or symbol == listing.symbol)
     )
     page = call.integer("page", 1) or 1
     limit = limit_of(call, 100)
-    return list(islice(rows, (page - 1) * limit, page * limit))
+    row = call.account.written.row
+    return [
+        row(("income", event.sequence, number), event, _income_row, call, event, number)
+        for event, number in islice(found, (page - 1) * limit, page * limit)
+    ]
 
 
-def _income_rows(call: Call, event: Event) -> Iterator[dict[str, Any]]:
-    if (fill := event.fill) is not None and ":" in fill.symbol:
-        if not call.listed([fill]):
-            return
-        amounts = (
-            ("REALIZED_PNL", fill.realised, call.exchange.listing(fill.symbol).quote),
-            ("COMMISSION", fill.fee.copy_negate(), fill.fee_asset),
-        )
-        for number, (kind, amount, asset) in enumerate(amounts):
-            if amount:
-                yield {
-                    "symbol": call.exchange.listing(fill.symbol).native,
-                    "incomeType": kind,
-                    "income": fixed(amount),
-                    "asset": asset,
-                    "time": event.at,
-                    "info": str(fill.id),
-                    "tranId": event.sequence * 10 + number,
-                    "tradeId": str(fill.id),
-                }
+def _incomes(call: Call, event: Event) -> Iterable[tuple[str, str]]:
+    """The kind and symbol of each row that an event has in the list by now."""
+    fill, movement = event.fill, event.movement
+    if fill is not None:
+        if ":" not in fill.symbol or fill.listed_at is None or fill.listed_at > call.actual:
+            return ()
+        kinds = (("REALIZED_PNL", fill.realised), ("COMMISSION", fill.fee))
+        return [(kind, fill.symbol) for kind, amount in kinds if amount]
+    if movement is None:
+        return ()
+    kind = "FUNDING_FEE" if movement.type == "funding" else "TRANSFER"
+    return [(kind, movement.symbol) for cash in event.cash if cash.wallet == "futures"]
+
+
+def _income_row(call: Call, event: Event, number: int) -> dict[str, Any]:
+    return [*_fill_incomes(call, event), *_movement_incomes(call, event)][number]
+
+
+def _fill_incomes(call: Call, event: Event) -> Iterator[dict[str, Any]]:
+    fill = event.fill
+    if fill is None or ":" not in fill.symbol:
+        return
+    amounts = (
+        ("REALIZED_PNL", fill.realised, call.exchange.listing(fill.symbol).quote),
+        ("COMMISSION", fill.fee.copy_negate(), fill.fee_asset),
+    )
+    for number, (kind, amount, asset) in enumerate(amounts):
+        if amount:
+            yield {
+                "symbol": call.exchange.listing(fill.symbol).native,
+                "incomeType": kind,
+                "income": fixed(amount),
+                "asset": asset,
+                "time": event.at,
+                "info": str(fill.id),
+                "tranId": event.sequence * 10 + number,
+                "tradeId": str(fill.id),
+            }
+
+
+def _movement_incomes(call: Call, event: Event) -> Iterator[dict[str, Any]]:
     movement = event.movement
     if movement is None:
         return

@@ -109,9 +109,7 @@ def orders_asked(call: Call, symbol: str) -> list[Order]:
     """What `allOrders` gives: from an id, else of a time, else the newest."""
     start, end = call.integer("startTime"), call.integer("endTime")
     from_id = call.integer("orderId")
-    orders = call.account.ordered(symbol, from_id=from_id or 0, since=start or 0)
-    if end is not None:
-        orders = [order for order in orders if order.created <= end]
+    orders = call.account.ordered(symbol, from_id=from_id or 0, since=start or 0, until=end)
     limit = limit_of(call)
     return orders[-limit:] if from_id is None and start is None else orders[:limit]
 

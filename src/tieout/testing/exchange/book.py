@@ -7,8 +7,9 @@ far, as running sums. What it got wrong on purpose is in `truth`.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
@@ -23,6 +24,7 @@ from tieout.errors import SourceError
 from tieout.testing.exchange import booked
 from tieout.testing.exchange.planting import Drift, Plant, Planted, Seeding, cash_of, misheard
 from tieout.testing.exchange.records import ZERO, Event, Fill, Order, add, subtract
+from tieout.testing.exchange.written import forget_oldest
 
 if TYPE_CHECKING:
     from tieout.testing.exchange.account import Account
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 OFFERS: Final = frozenset({"positions", "balances", "orders", "trades", "movements"})
 TWICE: Final = 0.03
 """The share of fills that are heard a second time."""
+
+KEPT: Final = 120_000
+"""Records that are kept at most as they were told: a history is asked for again and again."""
 
 
 class _Heard(NamedTuple):
@@ -80,6 +85,9 @@ class SimulatedBook:
         self._events: list[_Heard] = []
         self._sums: dict[tuple[str, str, str, str, str], Decimal] = {}
         self._orders: dict[int, tuple[Account, Order]] = {}
+        self._open: dict[int, None] = {}
+        self._closed: list[tuple[int, int]] = []
+        self._told: dict[tuple[str, int], tuple[object, tuple[Record, ...]]] = {}
         self._applied = 0
         self.truth: list[Planted] = []
         for account in self._accounts:
@@ -112,15 +120,8 @@ class SimulatedBook:
         window = None
         if type_.event:
             window = (ask.since or 0, now if ask.until is None else ask.until)
-        records: list[Record] = []
-        named: dict[tuple[str, ...], tuple[str, ...]] = {}
-        for values in self._answers(ask, window, now):
-            columns = tuple(values)
-            if columns not in named:
-                named[columns] = type_.identity(frozenset(columns))
-            identity = {name: values[name] for name in named[columns]}
-            records.append(Record(values, identity, len(records) + 1))
-        return Answer(self._name, ask, tuple(records), now, now, window=window, symbols=ask.symbols)
+        records = tuple(self._answers(ask, window, now))
+        return Answer(self._name, ask, records, now, now, window=window, symbols=ask.symbols)
 
     async def aclose(self) -> None:
         for account in self._accounts:
@@ -238,14 +239,18 @@ class SimulatedBook:
             ):  # fmt: skip
                 return
         self._orders[order.id] = account, order
+        if not order.closed:
+            self._open[order.id] = None
+        elif known is None or not known[1].closed:
+            self._open.pop(order.id, None)
+            insort(self._closed, (order.created, order.id))
 
     # Telling
 
-    def _answers(
-        self, ask: Ask, window: tuple[int, int] | None, now: int
-    ) -> Iterator[dict[str, Value]]:
+    def _answers(self, ask: Ask, window: tuple[int, int] | None, now: int) -> Iterator[Record]:
         if ask.records in {"positions", "balances"}:
-            return self._snapshot(ask, now)
+            rows = enumerate(self._snapshot(ask, now), 1)
+            return (_record(ask.records, values, number) for number, values in rows)
         if ask.records == "orders":
             return self._order_rows(ask)
         assert window is not None
@@ -275,18 +280,21 @@ class SimulatedBook:
         contract = ":" in order.symbol or order.margin
         return self._product is None or contract is (self._product == "perp")
 
-    def _order_rows(self, ask: Ask) -> Iterator[dict[str, Value]]:
-        for account, order in self._orders.values():
-            if order.closed:
-                since = ask.since
-                if since is None or order.created * booked.MILLI < since:
-                    continue
-                if ask.until is not None and order.created * booked.MILLI > ask.until:
-                    continue
+    def _order_rows(self, ask: Ask) -> Iterator[Record]:
+        """The open ones, and those that were closed and are of the time that is asked for."""
+        ids = [*self._open]
+        if ask.since is not None:
+            first = bisect_left(self._closed, (-(-ask.since // booked.MILLI), 0))
+            last = len(self._closed)
+            if ask.until is not None:
+                last = bisect_left(self._closed, (ask.until // booked.MILLI + 1, 0))
+            ids += [id_ for _, id_ in self._closed[first:last]]
+        for id_ in ids:
+            account, order = self._orders[id_]
             if self._trades(order) and (ask.symbols is None or order.symbol in ask.symbols):
-                yield booked.order(account, order)
+                yield from self._kept("orders", id_, order, _order, account, order)
 
-    def _event_rows(self, ask: Ask, window: tuple[int, int]) -> Iterator[dict[str, Value]]:
+    def _event_rows(self, ask: Ask, window: tuple[int, int]) -> Iterator[Record]:
         since, until = -(-window[0] // booked.MILLI), window[1] // booked.MILLI
         first = bisect_left(self._events, since, key=lambda heard: heard.at)
         last = bisect_right(self._events, until, key=lambda heard: heard.at)
@@ -296,8 +304,47 @@ class SimulatedBook:
             if ask.records == "trades":
                 if fill is not None and self._trades(fill.order):
                     if ask.symbols is None or fill.symbol in ask.symbols:
-                        yield booked.trade(account, fill, event.sequence)
+                        yield from self._kept("trades", heard.number, heard, _trade, account, event)
                 continue
-            for values in booked.movements(account, event, self._product):
-                if ask.symbols is None or values["symbol"] in ask.symbols:
-                    yield values
+            moved = self._kept(
+                "movements", heard.number, heard, booked.movements, account, event, self._product
+            )
+            for record in moved:
+                if ask.symbols is None or record.values["symbol"] in ask.symbols:
+                    yield record
+
+    def _kept(
+        self,
+        records: str,
+        number: int,
+        about: object,
+        tell: Callable[..., Iterable[booked.Values]],
+        *given: object,
+    ) -> tuple[Record, ...]:
+        """What `tell(*given)` gives; that of the last time where `about` is the same object."""
+        known = self._told.get((records, number))
+        if known is not None and known[0] is about:
+            return known[1]
+        if len(self._told) >= KEPT:
+            forget_oldest(self._told)
+        told = tuple(_record(records, values, number) for values in tell(*given))
+        self._told[records, number] = about, told
+        return told
+
+
+def _order(account: Account, order: Order) -> list[booked.Values]:
+    return [booked.order(account, order)]
+
+
+def _trade(account: Account, event: Event) -> list[booked.Values]:
+    return [] if event.fill is None else [booked.trade(account, event.fill, event.sequence)]
+
+
+def _record(records: str, values: booked.Values, number: int) -> Record:
+    columns = _identity(records, tuple(values))
+    return Record(values, {name: values[name] for name in columns}, number)
+
+
+@lru_cache(maxsize=64)
+def _identity(records: str, columns: tuple[str, ...]) -> tuple[str, ...]:
+    return RECORD_TYPES[records].identity(frozenset(columns))
