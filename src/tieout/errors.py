@@ -6,6 +6,7 @@
       ConfigError           the YAML file is wrong; carries every problem found
       SourceError           a source could not be read: never "no records"
         SourceMissing       it is not there (yet)
+        MatchLogLost        the log of an earlier run's matches is gone or altered
         VenueError          an exchange's API did not give an answer that can be used
           VenueTimeout      it gave none in time
           VenueRateLimited  it asks to wait: a rate limit, maintenance
@@ -134,6 +135,10 @@ class SourceError(TieoutError):
 
 class SourceMissing(SourceError):
     """The source is not there: no such file, no such table, no file matches the pattern."""
+
+
+class MatchLogLost(SourceError):
+    """The log of an earlier run's matches is gone or altered: what matched then is unknown."""
 
 
 class VenueError(SourceError):

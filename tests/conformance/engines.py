@@ -15,12 +15,17 @@ def every_pass_a_join() -> Engine:
     return DuckDBEngine(joins_above=-1)
 
 
+def hopeful() -> Engine:
+    """As DuckDB works where the first rows of millions are as they should be."""
+    return DuckDBEngine(sample=0)
+
+
 FAST_ENGINES = ("duckdb", "duckdb-passes", "polars")
 """Those that are held against the reference."""
 
 _BUILT = {
     "reference": ReferenceEngine,
-    "duckdb": DuckDBEngine,
+    "duckdb": hopeful,
     "duckdb-passes": every_pass_a_join,
     "polars": PolarsEngine,
 }

@@ -21,6 +21,7 @@ from reference.matching import (
     newer_than_all,
     side_records,
 )
+from reference.matchlog import ReferenceLog, begun
 from reference.reading import Read, clock, outside, read, totals
 
 from tieout.core.canonical import dumps, moment, plain_record
@@ -48,28 +49,32 @@ class ReferenceEngine:
             for side, side_task in (("in", task.internal), ("ex", task.external))
         }
         layout = plan(task.rules, reads["in"].bound, reads["ex"].bound)
-        internal = prepare(task, task.internal, reads["in"])
-        external = prepare(task, task.external, reads["ex"])
+        log = begun(task, layout, (reads["in"], reads["ex"]))
+        internal = prepare(task, task.internal, reads["in"], log)
+        external = prepare(task, task.external, reads["ex"], log)
         candidates = match_records(layout, internal.records, external.records)
         for check in task.checks:
             candidates = [*map(look_up(task, check), candidates)]
-        yield Matching(internal.facts, external.facts, 0, 0, iter(candidates))
+        yield Matching(internal.facts, external.facts, 0, 0, iter(candidates), log=log)
 
 
-def prepare(task: MatchTask, side_task: SideTask, source: Read) -> PreparedSide:
+def prepare(
+    task: MatchTask, side_task: SideTask, source: Read, log: ReferenceLog | None
+) -> PreparedSide:
     """A side's records up to the end of section A, and the facts about it."""
     type_ = source.bound.reading.records
     rows = [values for _, values in source.rows]
     new = [
         Record(values, identity, row)
         for (row, values), identity in zip(source.rows, identities(source.bound, rows), strict=True)
+        if log is None or row not in log.left_out[side_task.side]
     ]
     known: dict[str, list[Record]] = {}
     for record in new:
         known.setdefault(identity_text(record.identity, type_), []).append(record)
     carried = [
         item
-        for item in side_task.carried
+        for item in (*side_task.carried, *(log.carried[side_task.side] if log else ()))
         for again in (known.get(identity_text(item.record.identity, type_), []),)
         if not again or (not item.unreadable and newer_than_all(item.record, again))
     ]

@@ -67,7 +67,7 @@ def _explain(each: ReconciliationSettings, settings: Settings) -> Explanation:
     ]
     contract = _contract(each, settings)
     sections += [
-        Section("Matching", _matching(rules, contract)),
+        Section("Matching", (*_matching(rules, contract), *_kept(each))),
         Section("Comparing", _comparing(rules, contract)),
         Section("Checks", tuple(map(words.check, rules.checks))),
         Section("Live", _live(each, settings)),
@@ -84,6 +84,13 @@ def _contract(each: ReconciliationSettings, settings: Settings) -> RecordType:
     for name in (each.internal, each.external):
         contract = contract.with_extra(settings.sources[name].mapping.extra)
     return contract
+
+
+def _kept(each: ReconciliationSettings) -> tuple[str, ...]:
+    if each.keep is None:
+        return ()
+    days = f"{each.keep.days} business day{'s' if each.keep.days > 1 else ''}"
+    return (f"what matched is kept for {days} ({each.keep.calendar.name})",)
 
 
 def _source(source: SourceSettings, records: str, *, live: bool) -> tuple[str, ...]:
@@ -163,8 +170,9 @@ def _place(source: SourceSettings) -> str:
     match source.options:
         case FileOptions(paths=paths):
             return ", ".join(paths)
-        case QueryOptions(url=url, query=query):
-            return f"{' '.join(query.split())} on {url}"
+        case QueryOptions(url=url, query=query, version=version):
+            told = f"; changed when {' '.join(version.split())} did" if version else ""
+            return f"{' '.join(query.split())} on {url}{told}"
         case VenueOptions() as venue:
             return _venue(venue)
         case BookOptions() as book:

@@ -11,7 +11,7 @@ from tieout.config import calendars, columns, environment
 from tieout.config.findings import Findings, nearest
 from tieout.config.keys import REQUIRED, Key, Table, attempt, mapping, read_keys
 from tieout.config.reconciliations import reconciliation
-from tieout.config.scalars import currency, text
+from tieout.config.scalars import currency, directory, text
 from tieout.config.secret import Reference, url
 from tieout.config.settings import (
     FrameOptions,
@@ -52,6 +52,14 @@ DOCUMENT: Final[Table] = {
         " (`postgresql+psycopg://...`).",
         None,
         f"`{DEFAULT_STORE}`",
+    ),
+    "match_logs": Key(
+        directory,
+        "matches",
+        "The directory of what `keep_matches` keeps, relative to this file. A store in a server"
+        " needs one, which all who run it share.",
+        None,
+        "`<store>.matches`, beside a SQLite store",
     ),
     "reporting_currency": Key(currency, "USD", "What value at risk is measured in."),
     "calendars": Key(
@@ -250,6 +258,7 @@ def _settings(
         file=file,
         reporting_currency=keys.get("reporting_currency"),
         calendars=findings.calendars,
+        match_logs=keys.get("match_logs"),
         warnings=tuple(findings.warnings),
     )
 

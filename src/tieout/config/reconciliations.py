@@ -10,6 +10,7 @@ from typing import Any, Final
 from tieout.config import calendars
 from tieout.config.findings import Findings, unknown
 from tieout.config.grading import policy, severity_rules
+from tieout.config.keeping import KEEP_MATCHES, keep
 from tieout.config.keys import REQUIRED, Key, Table, keyed, list_of, map_of, mapping, read_keys
 from tieout.config.live import AWAITED, LIVE, live_settings, value_tolerance
 from tieout.config.scalars import amount, choice, currency, member, share, text
@@ -56,10 +57,6 @@ def _build_check(
     return Check(pnl, source, on, usual if tolerance is None else tolerance)
 
 
-def _tolerances(node: Node, findings: Findings) -> dict[str, Tolerance]:
-    return map_of(tolerance)(node, findings)
-
-
 def _records(node: Node, findings: Findings) -> str:
     if node.value == "margin":
         hint = "`records: positions`, and `compare: {margin: {relative: 1%}}`"
@@ -79,7 +76,7 @@ RECONCILIATION: Final[Table] = {
         "one pass on the identity that both sides have",
     ),
     "compare": Key(
-        _tolerances,
+        map_of(tolerance),
         '{price: {within: "0.005"}}',
         "Column: `exact`, or a tolerance. Columns that both sides have are compared exactly"
         " without being listed.",
@@ -142,6 +139,7 @@ RECONCILIATION: Final[Table] = {
         (),
         "review at high and above, else warn",
     ),
+    "keep_matches": KEEP_MATCHES,
     "max_quarantined": Key(
         share, "1%", "A larger share of unreadable rows makes a side incomplete.", Decimal("0.01")
     ),
@@ -198,6 +196,7 @@ class _Reader:
             instruments=self._reference("instruments"),
             prices=self._reference("prices"),
             live=live,
+            keep=keep(self.entries, keys, self.findings, live=live is not None),
         )
 
     def _rules(
@@ -212,7 +211,7 @@ class _Reader:
             deadline = Duration(live.grace)
         if not isinstance(deadline, Duration):
             deadline = calendars.business_deadline(deadline, zone=None, calendar=keys["calendar"])
-        elif keys["calendar"] is not None:
+        elif keys["calendar"] is not None and not keys["keep_matches"]:
             what = "`calendar` has no effect: the deadline is a length of time"
             self.findings.warn(self.entries["calendar"], what)
         return Rules(

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import date, time
 from decimal import Decimal
 from enum import StrEnum
+from pathlib import Path
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfoNotFoundError, available_timezones
 
@@ -46,6 +47,14 @@ def text(node: Node, _: Findings) -> str:
     if "\x00" in node.value:
         raise Fault(node, "the text contains a NUL character")
     return node.value
+
+
+def directory(node: Node, findings: Findings) -> Path:
+    """The path of a directory, relative to the configuration; it need not be there yet."""
+    found = findings.base / text(node, findings)
+    if found.exists() and not found.is_dir():
+        raise Fault(node, f"{found} is not a directory")
+    return found
 
 
 def character(node: Node, _: Findings) -> str:

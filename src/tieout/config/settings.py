@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from tieout.config.secret import Reference
+from tieout.core.matched import Keep
 from tieout.core.model import Money
 from tieout.core.read import Reading
 from tieout.core.rules import BusinessDeadline, Calendar, Rules
@@ -22,10 +23,16 @@ from tieout.errors import Problem
 
 @dataclass(frozen=True, slots=True)
 class QueryOptions:
-    """A query on a database."""
+    """A query on a database.
+
+    Attributes:
+        version: a query whose rows change whenever those of `query` could have; None: these
+            themselves are compared.
+    """
 
     url: Reference
     query: str
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +274,7 @@ class ReconciliationSettings:
 
     Attributes:
         live: how it is made while trading goes on; None where its sides are files or frames.
+        keep: how long what matched is kept; None: not at all.
     """
 
     rules: Rules
@@ -275,6 +283,7 @@ class ReconciliationSettings:
     instruments: str | None = None
     prices: str | None = None
     live: LiveSettings | None = None
+    keep: Keep | None = None
 
     @property
     def name(self) -> str:
@@ -316,6 +325,7 @@ class Settings:
     Attributes:
         file: where it came from; None for a text or a dict.
         store: the URL of the database; `store.resolve()` is what to connect to.
+        match_logs: the directory of the match logs; None: beside the store.
         warnings: what is allowed, but surely not meant.
     """
 
@@ -326,4 +336,5 @@ class Settings:
     reporting_currency: str | None = None
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
+    match_logs: Path | None = None
     serve: ServeSettings = ServeSettings()

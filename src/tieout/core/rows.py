@@ -8,7 +8,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from tieout.core.model import Quarantined, RunStatus, Severity, Side
+from tieout.core.matched import KeptLog
+from tieout.core.model import Priced, Quarantined, RunStatus, Severity, Side
 from tieout.core.scan import Coverage, InputFile
 from tieout.core.tally import BreakCounts
 
@@ -90,6 +91,8 @@ class RunRow:
     statistics: Sequence[DriftStatistic] = ()
     inputs: Sequence[InputFile] = ()
     policy: Any = None
+    matches: KeptLog | None = None
+    """The log of what matched, where matches are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ class BreakRow:
 
     Attributes:
         content: id, kind, severity, key, records, differences: see `core.canonical.content`.
+        value_prices: by which the value came about; empty where no price was needed.
     """
 
     id: str
@@ -126,6 +130,7 @@ class BreakRow:
     cleared_at: datetime | None
     run_id: str
     business_date: date
+    value_prices: tuple[Priced, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ suites. Nothing here names a concrete adapter.
 """
 
 from tieout.ports.engines import CheckTask, Engine, Matching, MatchTask, SideFacts, SideTask
-from tieout.ports.live import Book, Feed, Notifier, Rows, Venue
+from tieout.ports.live import Book, Feed, Notifier, Rows, Spending, Venue, spending
+from tieout.ports.matches import LogFile, Matches, MatchLog
 from tieout.ports.reports import ReportData, ReportWriter
 from tieout.ports.sources import Clock, Source
 from tieout.ports.store import Journal, Lease, Monitors, Pause, RunResult, Spool, Store, StoreView
@@ -18,7 +19,10 @@ __all__ = [
     "Feed",
     "Journal",
     "Lease",
+    "LogFile",
+    "MatchLog",
     "MatchTask",
+    "Matches",
     "Matching",
     "Monitors",
     "Notifier",
@@ -30,8 +34,10 @@ __all__ = [
     "SideFacts",
     "SideTask",
     "Source",
+    "Spending",
     "Spool",
     "Store",
     "StoreView",
     "Venue",
+    "spending",
 ]

@@ -16,6 +16,7 @@ from tieout.core.rows import DriftStatistic
 from tieout.core.rules import Rules
 from tieout.core.scan import Scan
 from tieout.core.valuation import Instrument
+from tieout.ports.matches import LogFile, MatchLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class MatchTask:
         instruments: by symbol. Their ticks are tolerances; and where one has a multiplier, no
             engine can say what a `cash` check comes to.
         watched: internal records, as far as known, whose pairs are handed out even if they agree.
+        logs: of earlier matches, the newest first; one of the business date itself is kept on, but
+            for the pairs that are told anew. None: no matches are kept.
     """
 
     rules: Rules
@@ -58,6 +61,7 @@ class MatchTask:
     business_date: date | None = None
     instruments: Mapping[str, Instrument] = field(default_factory=dict)
     watched: Sequence[Record] = ()
+    logs: Sequence[LogFile] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,7 @@ class Matching:
         candidates: everything that may be a break; read once. Closing the iterator early frees
             the engine's resources.
         checks: what is known of each check's source, in the order of `MatchTask.checks`.
+        log: of this match, where matches are kept.
     """
 
     internal: SideFacts
@@ -109,6 +114,7 @@ class Matching:
     candidates: Iterator[Candidate]
     statistics: Sequence[DriftStatistic] = ()
     checks: Sequence[SideFacts] = ()
+    log: MatchLog | None = None
 
 
 class Engine(Protocol):

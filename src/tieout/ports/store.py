@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -12,6 +12,7 @@ from tieout.core.found import Found
 from tieout.core.held import Held
 from tieout.core.journal import JournalEntry, JournalRow
 from tieout.core.lifecycle import KnownBreak, Transition
+from tieout.core.matched import LoggedDate
 from tieout.core.model import Quarantined, Side
 from tieout.core.rows import (
     BreakFilter,
@@ -90,6 +91,17 @@ class Monitors(Protocol):
 
     def release(self, lease: Lease) -> None:
         """Give it back early. Nothing happens where it was lost."""
+        ...
+
+    def leases(self) -> Sequence[Lease]:
+        """Those that somebody holds, lapsed or not, by name. Each renewal raises `until`."""
+        ...
+
+    def break_lease(self, lease: Lease) -> bool:
+        """Take it from its holder, and raise the fence: what that one works out is refused.
+
+        Whether it did: not where it was renewed, given back or taken over since `lease` was read.
+        """
         ...
 
     def pause(self, pause: Pause) -> None: ...
@@ -208,6 +220,20 @@ class Store(Protocol):
             RunSuperseded: another result of the reconciliation was committed since `fence`.
             LeaseLost: somebody else holds the lease that the result was worked out under.
         """
+        ...
+
+    def logged(self, reconciliation: str, *, since: date) -> Sequence[LoggedDate]:
+        """The business dates from `since` on that a run was committed for, the newest first."""
+        ...
+
+    def unchanging(self, reconciliation: str) -> AbstractContextManager[Collection[str]]:
+        """While it lasts, no run of the reconciliation is committed. Gives the ids of those that
+        are running."""
+        ...
+
+    @property
+    def file(self) -> str | None:
+        """The path of its file; None where it is in a server, or in memory."""
         ...
 
     def fail(self, run_id: str, row: RunRow) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from tieout.core.bench import Bearing, Bench
 from tieout.core.canonical import break_id, nanoseconds
@@ -12,6 +12,7 @@ from tieout.core.found import found_of
 from tieout.core.held import Held
 from tieout.core.lifecycle import Evidence, OpenItem
 from tieout.core.match.plan import Plan, plan
+from tieout.core.matched import KeptLog
 from tieout.core.model import (
     Agrees,
     Break,
@@ -31,11 +32,12 @@ from tieout.core.model import (
 from tieout.core.rows import DriftStatistic, Prior, RunCounts, RunIntent
 from tieout.core.rules import PolicyRule
 from tieout.core.scan import Coverage, InputFile
-from tieout.ports import Matching, MatchTask, SideFacts, Spool
+from tieout.ports import Matching, MatchLog, MatchTask, SideFacts, Spool
 from tieout.service.carry import Key, held_by, held_item
 from tieout.service.coverage import coverage_gap, coverage_of, within_symbols
 from tieout.service.drift import Drift
 from tieout.service.evidence import evidence_of
+from tieout.service.matched import note_match, noted
 from tieout.service.outcomes import outcomes
 from tieout.service.setup import Reference, Setup, Standing
 
@@ -47,6 +49,8 @@ class Judged:
     Attributes:
         reasons: why the run is not complete, beyond what the sides' coverage says.
         inputs: of both sides, the checks' sources, instruments and prices.
+        log: of what matched, where matches are kept. `place` puts it in its place; it is called
+            inside the run's transaction.
         found: the breaks, sorted by id. `open_items`: what is carried on, sorted by key; read once.
     """
 
@@ -61,6 +65,8 @@ class Judged:
     reasons: tuple[str, ...] = ()
     inputs: tuple[InputFile, ...] = ()
     policy: tuple[PolicyRule, ...] = ()
+    log: MatchLog | None = None
+    place: Callable[[], KeptLog] | None = None
 
     @property
     def complete(self) -> bool:
@@ -124,25 +130,21 @@ def judge(
         known: the open records that take part, those that were sent again or voided as well.
         watched: ids of the open breaks that a check found.
     """
-    coverage = {
-        Side.INTERNAL: _coverage(setup, task, matching.internal, Side.INTERNAL),
-        Side.EXTERNAL: _coverage(setup, task, matching.external, Side.EXTERNAL),
-    }
     facts = {Side.INTERNAL: matching.internal, Side.EXTERNAL: matching.external}
+    coverage = {side: _coverage(setup, task, facts[side], side) for side in Side}
+    coverage |= noted(coverage, matching.log)
     worked_out = plan_of(task, facts)
     covered = setup.live.covered if setup.live is not None else {}
     bench = _bench(setup, task, worked_out, facts, coverage, reference, prior, intent)
-    sums = _Sums(
-        snapshot=not worked_out.records.event,
-        agreed=matching.agreed,
-        within=matching.agreed_within,
-    )
+    sums = _Sums(not worked_out.records.event, matching.agreed, matching.agreed_within)
     drift = Drift()
     for candidate, outcome in outcomes(matching, bench, setup.live):
         if watched and (open_ := _stays_open(outcome, candidate, bench, watched, intent)):
             sums.waiting += open_
         else:
             _count(outcome, candidate, sums, spool, drift, intent, bench)
+            if matching.log is not None:
+                note_match(matching.log, candidate, outcome)
     if setup.live is not None:
         sums.add(setup.live, intent)
     after_cut = [*matching.internal.after_cut, *matching.external.after_cut]
@@ -176,6 +178,7 @@ def judge(
         reasons=_reasons(setup, matching, reference, sums),
         inputs=(*_inputs(coverage, task), *reference.inputs),
         policy=task.rules.policy,
+        log=matching.log,
     )
 
 
@@ -189,9 +192,21 @@ def plan_of(task: MatchTask, facts: Mapping[Side, SideFacts]) -> Plan:
 def _coverage(setup: Setup, task: MatchTask, facts: SideFacts, side: Side) -> Coverage:
     wired = setup.internal if side is Side.INTERNAL else setup.external
     scan = task.internal.scan if side is Side.INTERNAL else task.external.scan
-    return coverage_of(
+    found = coverage_of(
         scan, facts, max_quarantined=task.rules.max_quarantined, everything=wired.everything
     )
+    return replace(found, symbols=_asked_for(setup, side))
+
+
+def _asked_for(setup: Setup, side: Side) -> tuple[str, ...] | None:
+    """The symbols that a live side was asked for one by one; None: it answered of all.
+
+    What a snapshot of amounts covers is in its rows, or in the reasons: it may be thousands.
+    """
+    if setup.live is None or setup.rules.records in ("positions", "balances"):
+        return None
+    symbols = setup.live.covered.get(side)
+    return None if symbols is None else tuple(sorted(symbols))
 
 
 def _bench(

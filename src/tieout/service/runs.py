@@ -26,12 +26,24 @@ from tieout.core.lifecycle import OpenItem
 from tieout.core.model import Record, RunStatus, Side
 from tieout.core.rows import BreakFilter, BreakRow, Prior, QuarantineRow, RunIntent, RunRow, badness
 from tieout.core.scan import Coverage, Scan
-from tieout.errors import RunSuperseded, SourceError, SourceMissing, UsageError
-from tieout.ports import CheckTask, Clock, Engine, Lease, MatchTask, SideTask, Spool, Store
+from tieout.errors import MatchLogLost, RunSuperseded, SourceError, SourceMissing, UsageError
+from tieout.ports import (
+    CheckTask,
+    Clock,
+    Engine,
+    Lease,
+    LogFile,
+    Matches,
+    MatchTask,
+    SideTask,
+    Spool,
+    Store,
+)
 from tieout.service.carry import Carried, carried
 from tieout.service.coverage import coverage_of
 from tieout.service.evidence import watched
 from tieout.service.judge import Judged, judge
+from tieout.service.matched import matched
 from tieout.service.settle import dry_settle, settle_and_commit, still_open
 from tieout.service.setup import Progress, Reference, Request, Setup, SideSetup
 
@@ -68,6 +80,7 @@ class Bench:
     spool: Callable[[], AbstractContextManager[Spool]]
     progress: Progress
     lease: Lease | None = None
+    matches: Matches | None = None
 
 
 def run(setup: Setup, request: Request, bench: Bench) -> RunOutcome:
@@ -176,6 +189,7 @@ class _Run:
         self.intent = intent
         self.prior = prior
         self.began = monotonic()
+        self.matched = matched(setup.keep, bench.matches, bench.store, intent)
 
     def go(self) -> RunOutcome:
         self.bench.progress(f"{self.intent.reconciliation}: reading")
@@ -187,11 +201,13 @@ class _Run:
             items = self._carried()
             live = self.setup.live
             start = [item for item in items.first() if live is None or not live.voided(item)]
-            with self._judged(scans, reference, items, start) as judged:
+            logs = None if self.matched is None else self.matched.before()
+            with self._judged(scans, reference, items, start, logs) as judged:
                 again = None if judged.evidence.complete else items.again()
                 if again is None:
                     return self._finish(judged)
-            with self._judged(scans, reference, items, again) as judged:
+            logs = None if self.matched is None else self.matched.again()
+            with self._judged(scans, reference, items, again, logs) as judged:
                 return self._finish(replace(judged, open_items=items.unsettled(judged.open_items)))
         except SourceError as error:
             return self._failed([error], scans)
@@ -215,11 +231,14 @@ class _Run:
         reference: Reference,
         items: Carried,
         start: Sequence[OpenItem],
+        logs: Sequence[LogFile] | None,
     ) -> Iterator[Judged]:
         """Match and decide, with the open records `start`."""
         watching = self._watched()
         there = [scan for scan in scans if scan is not None]
-        task = replace(self._task(there, reference, start), watched=tuple(watching.values()))
+        task = replace(
+            self._task(there, reference, start), watched=tuple(watching.values()), logs=logs
+        )
         self.bench.progress(f"{self.intent.reconciliation}: matching")
         with self.bench.spool() as spool, self.bench.engine.match(task) as matching:
             self.bench.progress(f"{self.intent.reconciliation}: deciding")
@@ -297,7 +316,7 @@ class _Run:
 
     def _failed(self, failures: Sequence[SourceError], scans: Sequence[Scan | None]) -> RunOutcome:
         """End the run without a result: whatever was open stays open."""
-        late = all(isinstance(error, _NotDue) for error in failures)
+        late = all(isinstance(error, _NotDue | MatchLogLost) for error in failures)
         row = replace(
             _empty(self.intent),
             status=RunStatus.INCOMPLETE if late else RunStatus.FAILED,
@@ -343,6 +362,8 @@ class _Run:
                 return iter(rows if worst is None else nsmallest(worst, rows, key=badness))
 
             return RunOutcome(row, breaks, lambda: iter(bad))
+        if self.matched is not None and judged.log is not None:
+            judged = replace(judged, place=self.matched.written(judged.log))
         row = settle_and_commit(
             self.bench.store,
             self.intent,
@@ -352,6 +373,8 @@ class _Run:
             seconds,
             lease=self.bench.lease,
         )
+        if self.matched is not None:
+            self.matched.sweep()
         return RunOutcome(
             row, self._stored_breaks, lambda: self.bench.store.quarantine(self.intent.run_id)
         )

@@ -12,6 +12,7 @@ from tieout.core.canonical import RunDigest, moment, nanoseconds
 from tieout.core.found import Found
 from tieout.core.lifecycle import Transition, merging, settle
 from tieout.core.model import RunStatus, Severity, Side, State
+from tieout.core.priced import prices_of
 from tieout.core.rows import BreakFilter, BreakRow, BreakTally, Prior, RunIntent, RunRow
 from tieout.core.tally import BreakCounts, Tally
 from tieout.ports import Clock, Lease, RunResult, Store, StoreView
@@ -77,6 +78,7 @@ class _Settling:
             statistics=judged.statistics,
             inputs=judged.inputs,
             policy=judged.policy,
+            matches=None if judged.place is None else judged.place(),
         )
 
 
@@ -171,4 +173,5 @@ def _dry_row(
         cleared_at=None,
         run_id=intent.run_id,
         business_date=step.business_date,
+        value_prices=prices_of(brk.prices),
     )

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from tieout.core.canonical import rules_digest
 from tieout.core.lifecycle import OpenItem
+from tieout.core.matched import Keep
 from tieout.core.model import Break, Candidate, Cause, Record, Side
 from tieout.core.read import Reading
 from tieout.core.rules import BusinessDeadline, Rules
@@ -94,6 +95,7 @@ class Setup:
         checks: source and reading of each of the rules' checks, in order.
         live: what a live comparison adds. Its runs add to their business date; those of files
             replace it.
+        keep: for how long matches are kept; None: not at all.
     """
 
     rules: Rules
@@ -104,6 +106,7 @@ class Setup:
     zone: ZoneInfo = ZoneInfo("UTC")
     cutoff: time | None = None
     live: Standing | None = None
+    keep: Keep | None = None
 
     @property
     def digest(self) -> str:
@@ -116,7 +119,8 @@ class Setup:
             )
             for reading in readings
         ]
-        return rules_digest(self.rules, *described)
+        kept = [] if self.keep is None else [self.keep]
+        return rules_digest(self.rules, *described, *kept)
 
 
 class Progress(Protocol):

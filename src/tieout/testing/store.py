@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -14,7 +14,9 @@ from decimal import Decimal
 from tieout.core.canonical import moment
 from tieout.core.held import Held
 from tieout.core.lifecycle import Event, KnownBreak, Transition
+from tieout.core.matched import LoggedDate
 from tieout.core.model import RunStatus, Severity, Side, State
+from tieout.core.priced import prices_of
 from tieout.core.rows import (
     BreakFilter,
     BreakRow,
@@ -160,6 +162,27 @@ class MemoryStore:
             self._runs[intent.run_id] = row
             return row
 
+    def logged(self, reconciliation: str, *, since: date) -> Sequence[LoggedDate]:
+        last = {
+            row.business_date: LoggedDate(row.business_date, row.matches)
+            for row in self._runs.values()
+            if row.reconciliation == reconciliation and row.digest and row.business_date >= since
+        }
+        return [last[day] for day in sorted(last, reverse=True)]
+
+    @contextmanager
+    def unchanging(self, reconciliation: str) -> Iterator[Collection[str]]:
+        with self._lock:
+            yield frozenset(
+                row.run_id
+                for row in self._runs.values()
+                if row.reconciliation == reconciliation and row.status is RunStatus.RUNNING
+            )
+
+    @property
+    def file(self) -> str | None:
+        return None
+
     def fail(self, run_id: str, row: RunRow) -> None:
         with self._lock:
             if run_id not in self._runs:
@@ -228,6 +251,7 @@ class MemoryStore:
                 referred.update(row.run_id for row in each.rows.values())
                 referred.update(row.run_id for row in each.history)
                 referred.update(each.covered.values())
+            referred.update(row.run_id for row in ended if row.matches is not None)
             gone = [row for row in ended if row.started_at < before and row.run_id not in referred]
             for row in gone:
                 del self._runs[row.run_id]
@@ -298,6 +322,7 @@ def _row(before: BreakRow | None, step: Transition, intent: RunIntent) -> BreakR
         cleared_at=None,
         run_id=intent.run_id,
         business_date=step.business_date,
+        value_prices=prices_of(step.brk.prices),
     )
 
 

@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -26,7 +27,7 @@ from tieout.core.scan import FileOptions, InputFile, Scan
 from tieout.core.schema import ColumnType
 from tieout.core.valuation import Prices, Quote, instruments_of, quotes_of
 from tieout.errors import SourceError, UsageError
-from tieout.ports import ReportData, Source, Store
+from tieout.ports import Matches, ReportData, Source, Store
 from tieout.service.setup import Progress, Reference, Request, Setup, SideSetup
 
 if TYPE_CHECKING:
@@ -136,7 +137,8 @@ def _files(
     from tieout.service.runs import run as run_once
 
     engine, clock = DuckDBEngine(), SystemClock()
-    bench = Bench(engine, store, clock, SortedSpool, progress)
+    matches = _matches(settings, names, store)
+    bench = Bench(engine, store, clock, SortedSpool, progress, matches=matches)
     day = request.business_date or (request.as_of or clock.now()).date()
     with ExitStack() as every:
         every.callback(digests.close)
@@ -152,6 +154,25 @@ def _files(
             with resources:
                 outcomes.append(run_once(setup, request, bench))
     return outcomes
+
+
+def _matches(settings: Settings, names: Sequence[str], store: Store) -> Matches | None:
+    """Where what matched is kept, if one of the reconciliations keeps it. Raises UsageError."""
+    keeping = [name for name in names if settings.reconciliations[name].keep is not None]
+    if not keeping:
+        return None
+    from tieout.adapters.matches import MatchFolder
+
+    command = f"tieout run {settings.file or 'CONFIG'}"
+    if settings.match_logs is not None:
+        return MatchFolder(settings.match_logs, command)
+    if store.file is None:
+        raise UsageError(
+            f"{keeping[0]!r} keeps its matches, and the store is in a server: files cannot lie"
+            " beside it",
+            hint="name a directory that all who run it share: `match_logs: DIRECTORY`",
+        )
+    return MatchFolder(Path(f"{store.file}.matches"), command)
 
 
 def _live(
@@ -206,6 +227,7 @@ class _Sources:
             reference=partial(self._reference, reconciliation),
             zone=ZoneInfo(internal.timezone or "UTC"),
             cutoff=internal.cutoff,
+            keep=reconciliation.keep,
         )
 
     def _side(self, name: str, records: str, day: date) -> SideSetup:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from tieout.core.canonical import jsonable
+from tieout.core.matched import KeptLog
 from tieout.core.model import Quarantined, Value
 from tieout.core.money import plain
 from tieout.core.rows import DriftStatistic, RunCounts, RunRow
@@ -97,6 +98,7 @@ def details_text(row: RunRow) -> str:
             ],
             "inputs": [asdict(each) for each in row.inputs],
             "policy": jsonable(row.policy),
+            **({} if row.matches is None else {"matches": asdict(row.matches)}),
         }
     )
 
@@ -118,7 +120,19 @@ def details(stored: str | None) -> dict[str, Any]:
         ),
         "inputs": tuple(InputFile(**each) for each in data["inputs"]),
         "policy": data["policy"],
+        "matches": _kept_log(data.get("matches")),
     }
+
+
+def kept_log(stored: str | None) -> KeptLog | None:
+    """The log of matches that `details_text` names, if any."""
+    return None if stored is None else _kept_log(json.loads(stored).get("matches"))
+
+
+def _kept_log(stored: dict[str, Any] | None) -> KeptLog | None:
+    if stored is None:
+        return None
+    return KeptLog(**{**stored, "since": date.fromisoformat(stored["since"])})
 
 
 def _coverage(coverage: Coverage | None) -> dict[str, Any] | None:
@@ -140,5 +154,6 @@ def _uncoverage(stored: dict[str, Any] | None) -> Coverage | None:
             "totals": {name: Decimal(total) for name, total in stored["totals"].items()},
             "inputs": tuple(InputFile(**each) for each in stored["inputs"]),
             "notes": tuple(stored["notes"]),
+            "symbols": None if (names := stored.get("symbols")) is None else tuple(names),
         }
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select, text, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, text, update
 
 from tieout.adapters.store import encoding, open_items, schema
 from tieout.adapters.store.breaks import BreakWriter, View, listed, starts_with, tallied, told
@@ -20,6 +20,7 @@ from tieout.adapters.store.processes import alive, birth
 from tieout.adapters.store.tables import covered, quarantine, reconciliations, runs
 from tieout.core.canonical import moment, nanoseconds
 from tieout.core.held import Held
+from tieout.core.matched import LoggedDate
 from tieout.core.model import RunStatus, Side
 from tieout.core.rows import (
     BreakFilter,
@@ -155,6 +156,36 @@ class SqlStore:
                 self._database.insert(connection, quarantine, batch)
                 batch.clear()
         self._database.insert(connection, quarantine, batch)
+
+    def logged(self, reconciliation: str, *, since: date) -> Sequence[LoggedDate]:
+        committed = (
+            select(func.max(runs.c.seq))
+            .where(
+                runs.c.reconciliation == reconciliation,
+                runs.c.business_date >= since.isoformat(),
+                runs.c.digest.is_not(None),
+            )
+            .group_by(runs.c.business_date)
+        )
+        last = select(runs.c.business_date, runs.c.details).where(runs.c.seq.in_(committed))
+        with self._database.reading() as connection:
+            rows = connection.execute(last.order_by(runs.c.business_date.desc())).all()
+        return [
+            LoggedDate(date.fromisoformat(day), encoding.kept_log(details)) for day, details in rows
+        ]
+
+    @contextmanager
+    def unchanging(self, reconciliation: str) -> Iterator[Collection[str]]:
+        mine = runs.c.reconciliation == reconciliation
+        running = select(runs.c.run_id).where(mine, runs.c.status == RunStatus.RUNNING.value)
+        head = reconciliations.c.name == reconciliation
+        with self._database.writing() as connection:
+            connection.execute(select(reconciliations.c.fence).where(head).with_for_update())
+            yield frozenset(connection.scalars(running))
+
+    @property
+    def file(self) -> str | None:
+        return self._database.file
 
     def fail(self, run_id: str, row: RunRow) -> None:
         with self._database.writing() as connection:

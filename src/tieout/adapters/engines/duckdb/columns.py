@@ -160,17 +160,20 @@ def _cell(
     if bound.index is None:
         return Cell(_constant(bound, type_))
     source, stored = raw[bound.index], types[bound.index]
-    cell = _typed(reading, bound, source, stored)
+    cell, missing = _typed(reading, bound, source, stored), source
     if cell is None:
         style = reading.numbers if stored == "VARCHAR" else NumberStyle()
         cell = _from_text(reading, bound, as_text(source, stored), style, trimmed=trimmed)
+        missing = cell.value
         if stored in _FLOATS and type_ is ColumnType.TEXT:
             fraction = f"{source} IS NOT NULL AND NOT {_is_whole(source)}"
             cell = Cell(cell.value, either(cell.doubt, fraction), cell.odd)
-    if bound.column.required:
-        missing = f"({cell.value}) IS NULL"
-        return Cell(cell.value, either(cell.doubt, missing), cell.odd)
-    return cell
+    return required(cell, missing) if bound.column.required else cell
+
+
+def required(cell: Cell, missing: str) -> Cell:
+    """`missing`: SQL that is null wherever the value is and nothing doubts it."""
+    return Cell(cell.value, either(cell.doubt, f"({missing}) IS NULL"), cell.odd)
 
 
 def _constant(bound: BoundColumn, type_: ColumnType) -> str:
@@ -244,7 +247,7 @@ def _from_text(
         case ColumnType.TEXT if bound.column.choices or reading.values.get(bound.column.name):
             cell = _choice(reading, bound, text)
         case ColumnType.TEXT:
-            return Cell(text, odd=_odd)
+            return Cell(text, odd=odd_text)
     mapping = reading.values.get(bound.column.name)
     if mapping and bound.column.type is not ColumnType.TEXT:
         among = ", ".join(quoted(each) for each in mapping)
@@ -252,7 +255,7 @@ def _from_text(
     return cell
 
 
-def _odd(text: str) -> str:
+def odd_text(text: str) -> str:
     """Texts that begin or end with a blank or beyond ASCII, or hold a NUL.
 
     Comparing the reversed text is twice as fast as a pattern or `trim`.
@@ -310,7 +313,7 @@ def _choice(reading: Reading, bound: BoundColumn, text: str) -> Cell:
     mapping = _attainable(reading.values.get(column.name, {}))
     if not column.choices:
         pairs = " ".join(f"WHEN {quoted(a)} THEN {quoted(b)}" for a, b in mapping.items())
-        return Cell(f"CASE {text} {pairs} ELSE {text} END" if pairs else text, _odd(text))
+        return Cell(f"CASE {text} {pairs} ELSE {text} END" if pairs else text, odd_text(text))
     accepted = {each: each for each in column.choices} | dict(ALIASES.get(column.name, {}))
     exact = {
         own: accepted[target.lower()]

@@ -21,15 +21,16 @@ import duckdb
 from tieout.adapters.engines.duckdb import checks, facts, residue
 from tieout.adapters.engines.duckdb.columns import name
 from tieout.adapters.engines.duckdb.folding import Folded, fold
+from tieout.adapters.engines.duckdb.hopes import hoped_sides
 from tieout.adapters.engines.duckdb.join import (
     Checked,
     Joined,
     Sides,
-    hoped_sides,
     join,
     side_sql,
     sure_sides,
 )
+from tieout.adapters.engines.duckdb.matchlog import DuckDBMatchLog
 from tieout.adapters.engines.duckdb.passes import LaterPasses, leaves_many
 from tieout.adapters.engines.duckdb.rows import columns, records, structs
 from tieout.adapters.engines.duckdb.sides import SideState
@@ -66,13 +67,14 @@ class DuckDBEngine:
     memory_limit: str | None = None
     threads: int | None = None
     joins_above: int = 100_000
+    sample: int = 2_048
     name: str = "duckdb"
 
     @contextmanager
     def match(self, task: MatchTask) -> Iterator[Matching]:
         """See `ports.Engine`."""
         with self._connected() as con:
-            yield _Match(con, task, self.joins_above).run()
+            yield _Match(con, task, self).run()
 
     def facts(self, side: SideTask) -> SideFacts:
         """See `ports.Engine`."""
@@ -125,7 +127,9 @@ class DuckDBEngine:
 class _Match:
     """One match, from staging to candidates."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, task: MatchTask, joins_above: int) -> None:
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, task: MatchTask, engine: DuckDBEngine
+    ) -> None:
         self._con = con
         self._task = task
         self._sides = tuple(
@@ -142,14 +146,28 @@ class _Match:
         self._careful = False
         self._folded: Folded | None = None
         self._unfoldable = False
-        self._joins_above = joins_above
-        self._passes_join = leaves_many(con, self._plan, self._staged(), joins_above)
+        self._sample = engine.sample
+        self._joins_above = engine.joins_above
+        self._passes_join = leaves_many(con, self._plan, self._staged(), self._joins_above)
+        self._log: DuckDBMatchLog | None = None if task.logs is None else self._begin_log()
+
+    def _begin_log(self) -> DuckDBMatchLog:
+        """The log of this match, with what earlier ones say of the records."""
+        exact = [each for each in self._plan.compared if each not in self._bounds]
+        log = DuckDBMatchLog(self._con, self._task, self._plan, self._sides, exact)
+        for side, items, number in zip(
+            self._sides, log.recalled.items, log.recalled.reconciled, strict=True
+        ):
+            side.recalled, side.reconciled = list(items), number
+        return log
 
     def run(self) -> Matching:
         joined = self._try() or self._carefully()
         for side, watermark in zip(self._sides, joined.watermarks, strict=True):
             side.watermark = side.watermark if self._careful else watermark
         later = self._later_passes(joined) if self._passes_join else []
+        if self._log is not None:
+            self._log.joined(joined, self._folded)
         return Matching(
             internal=facts.side_facts(self._con, self._sides[0]),
             external=facts.side_facts(self._con, self._sides[1]),
@@ -158,18 +176,21 @@ class _Match:
             candidates=self._candidates(joined, later),
             statistics=[row for each in (joined, *later) for row in each.statistics],
             checks=tuple(checks.facts_of(check) for check in self._checks),
+            log=self._log,
         )
 
     def _try(self) -> Joined | None:
         """The join on the assumption that nothing is special; None where something is."""
         if self._task.watched or any(side.task.carried for side in self._sides):
             return None
+        if any(side.recalled or side.reconciled for side in self._sides):
+            return None
         for each in self._staged():
             if residue.replaces_any(self._con, each) or self._searches_identities(each):
                 return None
             if each.counted and self._has_faults(each):
                 return None
-        sides = hoped_sides(self._plan, self._bounds, *self._staged())
+        sides = hoped_sides(self._plan, self._bounds, self._staged(), self._sample)
         joined = self._join(sides)
         cut, marks = self._task.cut, [each for each in joined.watermarks if each is not None]
         late = cut is not None and any(mark > cut for mark in marks)
@@ -194,6 +215,7 @@ class _Match:
             side.rows, side.watermark, late = facts.count_and_watermark(
                 self._con, side.staged, self._task.cut
             )
+            side.taken += side.reconciled
             self._carry(side)
             if late:
                 self._set_after_cut_aside(side)
@@ -238,7 +260,7 @@ class _Match:
         """Bring carried items in, unless the source has them again."""
         cut = self._task.cut
         clock = self._plan.records.clock
-        step, again = self._plan.steps[0], side.task.carried
+        step, again = self._plan.steps[0], [*side.task.carried, *side.recalled]
         for item in residue.still_carried(self._con, step, self._plan, side.staged, again):
             when = item.record.values.get(clock) if clock else None
             if item.unreadable:
@@ -290,7 +312,8 @@ class _Match:
         loose = (self._sides[0].loose, self._sides[1].loose)
         passes = LaterPasses(self._con, self._plan, self._staged(), loose, self._task.watched)
         passes.create_rest(joined.sides, folded=self._folded is not None)
-        return passes.run(self._join, self._joins_above)
+        join = self._join if self._log is None else self._log.watching(self._join)
+        return passes.run(join, self._joins_above)
 
     def _repeated(self, joined: Joined) -> list[SideState]:
         """The sides with repeated keys. A row joined twice is the *other* side's repetition."""

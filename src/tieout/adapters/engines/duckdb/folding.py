@@ -35,6 +35,7 @@ class Folded:
 
     Attributes:
         joined: what it counted, with `kept` of the folded records only.
+        once_sql: of the join of the folded records, see `Joined.sql`.
         gone: the rows of each side that count no more in the `kept` of the first join.
         singles: how many records of each side stand for their copies in `joined`.
         duplicates: one group a record that is there several times.
@@ -42,6 +43,7 @@ class Folded:
     """
 
     joined: Joined
+    once_sql: str
     gone: tuple[frozenset[int], frozenset[int]]
     singles: tuple[int, int]
     duplicates: list[Group]
@@ -100,6 +102,7 @@ def fold(
         ]
     return Folded(
         joined=replace(corrected, kept=once.kept),
+        once_sql=once.sql,
         gone=(_rows(con, LABELS[0]), _rows(con, LABELS[1])),
         singles=(_count(con, single.relations[0]), _count(con, single.relations[1])),
         duplicates=[

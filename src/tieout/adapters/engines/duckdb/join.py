@@ -14,7 +14,7 @@ from typing import Any, Final
 import duckdb
 import narwhals as nw
 
-from tieout.adapters.engines.duckdb.columns import OK, either, name, sql_type
+from tieout.adapters.engines.duckdb.columns import OK, name, sql_type
 from tieout.adapters.engines.duckdb.staging import Staged
 from tieout.adapters.engines.duckdb.tolerances import joined_tolerances
 from tieout.core.bounds import ColumnBounds
@@ -48,6 +48,7 @@ class Joined:
         kept: Arrow structs of pairs that may break and of one-sided rows, chunked.
         faults: rows of each side that are doubtful or unwanted: the join must be done again
             without them.
+        sql: every pair and one-sided row, with `__keep`.
     """
 
     sides: Sides
@@ -60,6 +61,7 @@ class Joined:
     watermarks: tuple[int | None, int | None]
     statistics: tuple[DriftStatistic, ...]
     kept: Any
+    sql: str = ""
 
     def plus(self, other: Joined) -> Joined:
         """Both together, with the `kept` of this one."""
@@ -140,28 +142,6 @@ def sure_sides(internal: Staged, external: Staged) -> Sides:
     return Sides((internal.columns, external.columns), (side_sql(internal), side_sql(external)))
 
 
-def hoped_sides(
-    plan: Plan, bounds: Mapping[str, ColumnBounds], internal: Staged, external: Staged
-) -> Sides:
-    """All rows; those to be doubted are counted as faults.
-
-    Looking at texts is a third of a join. A value that is equal to a tested one needs no test:
-    the external values of pairs that agree, and the symbols that are grouped by.
-    """
-    exact = frozenset(plan.compared).difference(bounds) | frozenset(plan.steps[0].on)
-    tested = {each for each in exact if not internal.cells or internal.cells[each].odd}
-    left = {each: cell.odd for each, cell in external.cells.items() if cell.odd and each in tested}
-    where_kept = either(*(odd(name(f"external_{each}")) for each, odd in left.items()))
-    grouped = internal.cells.get("symbol") if set(bounds) - set(plan.steps[0].on) else None
-    by_symbol = grouped.odd if grouped is not None else None
-    return Sides(
-        (internal.columns, external.columns),
-        (internal.unproved({"symbol"} if by_symbol else ()), external.unproved(left)),
-        by_symbol("symbol") if by_symbol else None,
-        where_kept,
-    )
-
-
 def join(
     con: duckdb.DuckDBPyConnection,
     plan: Plan,
@@ -193,8 +173,10 @@ def join(
         .to_native()
     )
     kept = "__keep" if one_sided else "__keep AND NOT __alone"
-    sql = _aggregate_sql(joined.sql_query(), sides, bounds, kept)
-    return _joined(con.sql(sql).to_arrow_table(), sides, tuple(bounds), number)
+    every = joined.sql_query()
+    sql = _aggregate_sql(every, sides, bounds, kept)
+    found = _joined(con.sql(sql).to_arrow_table(), sides, tuple(bounds), number)
+    return replace(found, sql=every)
 
 
 def _pairs_sql(

@@ -18,6 +18,8 @@ class SideState:
         loose: records that are matched in memory, not by the join.
         blocked: what was readable of quarantined rows, new and carried.
         taken: how many of its rows are not in the join.
+        recalled: records of earlier matches that are carried into this one.
+        reconciled: how many of its rows are left out, see `recall`.
     """
 
     task: SideTask
@@ -29,3 +31,5 @@ class SideState:
     after_cut: list[OpenItem] = field(default_factory=list)
     unreadable: list[OpenItem] = field(default_factory=list)
     taken: int = 0
+    recalled: list[OpenItem] = field(default_factory=list)
+    reconciled: int = 0

@@ -24,6 +24,7 @@ from tieout.adapters.engines.duckdb.columns import (
     row_tests,
     sql_type,
 )
+from tieout.adapters.engines.duckdb.verbatim import verbatim
 from tieout.core.model import Quarantined, Value
 from tieout.core.read import BoundReading, Reading
 from tieout.core.scan import (
@@ -58,7 +59,8 @@ class Staged:
         relation: name of the relation with `row`, `state` and the bound columns.
         counted: whether doubtful and unwanted rows were already looked for.
         raw: the view of a typed source as it is. `texts`: the SQL of its cells as texts;
-            `cells`: of its columns; `tests`: of its rows, all over `raw`.
+            `cells`: of its columns; `verbatim`: of some of them, if their texts are as they
+            should be; `tests`: of its rows, all over `raw`.
         rows: all rows of the source, unreadable and unwanted ones included.
         quarantined: rows that the source could not split, then those that could not be read.
         reread: how many doubted rows turned out right; they are in `<label>_extra`.
@@ -74,6 +76,7 @@ class Staged:
     raw: str = ""
     texts: Sequence[str] = ()
     cells: Mapping[str, Cell] = field(default_factory=dict)
+    verbatim: Mapping[str, Cell] = field(default_factory=dict)
     tests: RowTests = field(default_factory=RowTests)
     quarantined: list[Quarantined] = field(default_factory=list)
     reread: int = 0
@@ -82,17 +85,19 @@ class Staged:
     def columns(self) -> tuple[str, ...]:
         return self.bound.present
 
-    def unproved(self, equal: Collection[str] = ()) -> str:
+    def unproved(self, cells: Mapping[str, Cell] | None = None, equal: Collection[str] = ()) -> str:
         """Every row as `SELECT row, state, <columns>`, whatever its state.
 
         Args:
+            cells: other SQL of the columns.
             equal: columns of which the values need no test, only the cells: the values are
                 tested where they differ from the other side's, which are all tested.
         """
         if not self.cells:
             return f"SELECT * FROM {self.relation}"
-        columns = ", ".join(f"{cell.value} AS {name(each)}" for each, cell in self.cells.items())
-        state = _state(self.cells, self.tests, equal)
+        cells = self.cells if cells is None else cells
+        columns = ", ".join(f"{cell.value} AS {name(each)}" for each, cell in cells.items())
+        state = _state(cells, self.tests, equal)
         return f"SELECT __row AS row, {state} AS state, {columns} FROM {self.raw}"
 
 
@@ -164,7 +169,8 @@ def _view(
     texts = [as_text(column, type_) for column, type_ in zip(names, types, strict=True)]
     staged = Staged(
         con, label, scan, bound, label, rows, counted=_state(sql, tests) == str(OK),
-        raw=f"{label}_raw", texts=texts, cells=sql, tests=tests,
+        raw=f"{label}_raw", texts=texts, cells=sql, verbatim=verbatim(bound, names, types),
+        tests=tests,
     )  # fmt: skip
     con.execute(f"CREATE TEMP VIEW {label} AS {staged.unproved()}")
     _create_extra(staged)

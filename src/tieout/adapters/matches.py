@@ -1,0 +1,118 @@
+"""The files of the match logs: named by their digests, a directory for each reconciliation.
+
+A file is written under the id of its run, synced, and gets its name when its run is committed. What
+a crash leaves behind is a file that no run names; the next run removes it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from hashlib import file_digest
+from pathlib import Path
+from typing import Final
+
+from tieout.core.canonical import digest
+from tieout.core.matched import KeptLog
+from tieout.errors import MatchLogLost, StoreError
+from tieout.ports import LogFile
+
+_WHOLE: Final = ".parquet"
+_PART: Final = ".part"
+
+
+@dataclass(frozen=True, slots=True)
+class MatchFolder:
+    """Implements `ports.Matches`.
+
+    Attributes:
+        command: how the log of a date is made anew, without names and dates; for messages.
+    """
+
+    root: Path
+    command: str = "tieout run CONFIG"
+
+    def find(self, reconciliation: str, day: date, log: KeptLog) -> LogFile:
+        path = self._path(reconciliation, log)
+        try:
+            with path.open("rb") as stream:
+                found = file_digest(stream, "sha256").hexdigest()
+        except FileNotFoundError:
+            raise self._lost(
+                f"the log of what matched on {day} is not there", path, reconciliation, day
+            ) from None
+        except OSError as error:
+            raise self._lost(
+                f"the log of what matched on {day} cannot be read: {error.strerror}",
+                path,
+                reconciliation,
+                day,
+            ) from None
+        if found != log.digest:
+            raise self._lost(
+                f"the log of what matched on {day} was altered: its bytes are not those that were"
+                " written",
+                path,
+                reconciliation,
+                day,
+            )
+        return LogFile(str(path), day)
+
+    def _lost(self, what: str, path: Path, reconciliation: str, day: date) -> MatchLogLost:
+        return MatchLogLost(
+            what,
+            where=str(path),
+            hint="restore the file, or make it anew from that day's sources:"
+            f" `{self.command} {reconciliation} --business-date {day} --restate`;"
+            " without them, say `keep_matches: false` for a day",
+        )
+
+    def part(self, reconciliation: str, run_id: str) -> str:
+        folder = self._folder(reconciliation)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"the directory of the match logs cannot be made: {error.strerror}",
+                where=str(folder),
+                hint="check its permissions, or name another: `match_logs: DIRECTORY`",
+            ) from None
+        return str(folder / f"{run_id}{_PART}")
+
+    def seal(self, reconciliation: str, run_id: str) -> str:
+        with Path(self.part(reconciliation, run_id)).open("rb") as stream:
+            found = file_digest(stream, "sha256").hexdigest()
+            os.fsync(stream.fileno())
+        return found
+
+    def place(self, reconciliation: str, run_id: str, log: KeptLog) -> None:
+        folder = self._folder(reconciliation)
+        (folder / f"{run_id}{_PART}").replace(self._path(reconciliation, log))
+        if os.name == "posix":  # a name is on disk once its directory is
+            number = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(number)
+            finally:
+                os.close(number)
+
+    def sweep(
+        self, reconciliation: str, *, named: Collection[str], running: Collection[str]
+    ) -> None:
+        folder = self._folder(reconciliation)
+        if not folder.is_dir():
+            return
+        for path in folder.iterdir():
+            kept = {_WHOLE: named, _PART: running}.get(path.suffix)
+            if kept is not None and path.stem not in kept:
+                with suppress(OSError):  # the next run tries again
+                    path.unlink()
+
+    def _folder(self, reconciliation: str) -> Path:
+        """A name may have characters that a file cannot."""
+        return self.root / digest("reconciliation", reconciliation)[:16]
+
+    def _path(self, reconciliation: str, log: KeptLog) -> Path:
+        return self._folder(reconciliation) / f"{log.digest}{_WHOLE}"

@@ -1,0 +1,101 @@
+"""The logs that a run looks at, and the one that it leaves: see ADR 19."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from tieout.core.matched import Keep, KeptLog, LoggedDate, believable, kept_since
+from tieout.core.model import Agrees, Candidate, Outcome, Pair, Side, WithinTolerance
+from tieout.core.rows import RunIntent
+from tieout.core.scan import Coverage
+from tieout.errors import StoreError
+from tieout.ports import LogFile, Matches, MatchLog, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """The matches that a reconciliation keeps, for one run.
+
+    Attributes:
+        logged: the dates from the earliest on whose matches may still be kept, newest first.
+    """
+
+    keep: Keep
+    matches: Matches
+    store: Store
+    intent: RunIntent
+    logged: Sequence[LoggedDate]
+
+    @property
+    def since(self) -> date:
+        """The earliest date whose log is looked at, and kept on."""
+        return kept_since(self.logged, self.keep.since(self.intent.business_date))
+
+    def before(self) -> list[LogFile]:
+        """The logs of earlier dates, the newest first, verified. Raises MatchLogLost."""
+        return self._files(self.intent.business_date - timedelta(days=1))
+
+    def again(self) -> list[LogFile]:
+        """With that of the business date itself, for a run that adds to it. Raises MatchLogLost."""
+        return self._files(self.intent.business_date)
+
+    def _files(self, until: date) -> list[LogFile]:
+        found = believable(self.logged, since=self.since, until=until)
+        return [self.matches.find(self.intent.reconciliation, on, log) for on, log in found]
+
+    def written(self, log: MatchLog) -> Callable[[], KeptLog]:
+        """Write the run's log; what is returned gives it its name, inside the run's transaction."""
+        name, run_id = self.intent.reconciliation, self.intent.run_id
+        rows = log.write(self.matches.part(name, run_id))
+        sealed = KeptLog(self.matches.seal(name, run_id), rows, self.since)
+
+        def place() -> KeptLog:
+            self.matches.place(name, run_id, sealed)
+            return sealed
+
+        return place
+
+    def sweep(self) -> None:
+        """Remove the logs that no run will look at any more. After the commit."""
+        name = self.intent.reconciliation
+        # The run is committed, whatever happens here; the next one removes what is left.
+        with suppress(StoreError), self.store.unchanging(name) as running:
+            logged = self.store.logged(name, since=self.since)
+            named = {each.log.digest for each in logged if each.log is not None}
+            self.matches.sweep(name, named=named, running=running)
+
+
+def matched(
+    keep: Keep | None, matches: Matches | None, store: Store, intent: RunIntent
+) -> Matched | None:
+    """What a run keeps of its matches; None where it keeps nothing."""
+    if keep is None or matches is None:
+        return None
+    logged = store.logged(intent.reconciliation, since=keep.since(intent.business_date))
+    return Matched(keep, matches, store, intent, logged)
+
+
+def note_match(log: MatchLog, candidate: Candidate, outcome: Outcome) -> None:
+    """Add a pair that was handed out and turned out well to the log."""
+    if isinstance(candidate, Pair) and isinstance(outcome, Agrees | WithinTolerance):
+        log.add(candidate)
+
+
+def noted(coverage: Mapping[Side, Coverage], log: MatchLog | None) -> dict[Side, Coverage]:
+    """The sides of which records came again unchanged, with a note that says how many."""
+    if log is None:
+        return {}
+    return {
+        side: replace(
+            coverage[side],
+            notes=(
+                *coverage[side].notes,
+                f"{number:,} records matched on an earlier date and came again unchanged",
+            ),
+        )
+        for side, number in log.reconciled.items()
+        if number
+    }
