@@ -222,6 +222,14 @@ def test_a_wrong_side(sources: dict[str, str], message: str, hint: str) -> None:
     assert hint in problem.hint
 
 
+def test_movements_are_not_compared_with_a_book_that_has_none() -> None:
+    bot = "type: freqtrade, url: env:X"
+    [problem] = problems(live_document(records="movements", ours=bot))
+    assert problem.message.startswith("freqtrade knows no movements")
+    assert problem.line in {8, 9, 10}
+    assert not problems(live_document(records="balances", ours=bot))
+
+
 def test_two_names_of_one_exchange_are_no_difference() -> None:
     gate = VENUE.replace("binance_spot", "gateio_spot")
     assert read("", ours="type: book, venue: gate, account: main", theirs=gate).live is not None

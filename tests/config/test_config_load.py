@@ -11,6 +11,7 @@ import pytest
 from config_documents import FULL, SMALL, loaded, small
 
 from tieout.config import FileOptions, QueryOptions, load, parse
+from tieout.config.explain import explain
 from tieout.core.canonical import rules_digest
 from tieout.core.model import Kind, Severity
 from tieout.core.read import Quarantined
@@ -205,6 +206,12 @@ def test_a_query_on_a_database(tmp_path: Path) -> None:
     options = parse(text, tmp_path, {}).sources["ours"].options
     assert isinstance(options, QueryOptions)
     assert (options.url.resolve(), options.query) == (f"sqlite:///{tmp_path}/b.db", "Q")
+    assert options.version is None
+    versioned = parse(text.replace("query: Q", "query: Q, version: V"), tmp_path, {})
+    told = versioned.sources["ours"].options
+    assert isinstance(told, QueryOptions)
+    assert told.version == "V"
+    assert "; changed when V did" in str(explain(versioned))
 
 
 def test_a_control_total_may_be_beyond_what_a_single_amount_may_be() -> None:
@@ -425,6 +432,7 @@ def test_number_styles() -> None:
             10,
         ),
         ("deadline: 1h\ncalendar: everyday", "`calendar` has no effect", 11),
+        ("keep_matches: false\ncalendar: everyday", "`calendar` has no effect", 11),
     ],
 )
 def test_what_is_surely_not_meant_is_a_warning(keys: str, warning: str, line: int) -> None:

@@ -343,4 +343,19 @@ CASES = [
         "break i1 e1: quantity, fee",
         compare="price=0.01",
     ),
+    Case(
+        "edge_30_orders_of_which_both_sides_say_too_much_was_filled",
+        "order_id, quantity, filled\n O1, 10, 10.1\n O2, 10, 10\n O3, 10,\n O4, 10, 12",
+        "order_id, quantity, filled\n O1, 10, 10.1\n O2, 10, 10\n O3, 10,\n O4, 10, 13",
+        "matched 2 | break i1 e1: filled | break i4 e4: filled",
+        records="orders",
+    ),
+    Case(
+        "edge_30_orders_that_are_paired_by_what_was_ordered",
+        "order_id, symbol, quantity, filled\n O1, A, 10, 11\n O2, B, 10, 10",
+        "order_id, symbol, quantity, filled\n O1, A, 10, 11\n O2, B, 10, 10",
+        "matched 1 | break i1 e1: filled",
+        records="orders",
+        on="symbol quantity",
+    ),
 ]

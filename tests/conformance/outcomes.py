@@ -166,12 +166,26 @@ def judge(
         differs = True
         if one is None or other is None or beyond(rules, column, symbol, (one, other), ticks):
             broken.append(column)
+    if layout.records.name == "orders" and {"quantity", "filled"} <= set(layout.compared):
+        if all(too_much(each) for each in (internal, external)):
+            broken, differs = (
+                [each for each in layout.compared if each in broken or each == "filled"],
+                True,
+            )
     for index, check in enumerate(rules.checks):
         if (row := pair.checked.get(index)) is not None:
             if check_fails(check.pnl, check.tolerance, internal, row.values):
                 broken.append(f"{check.pnl.value}")
                 differs = True
     return broken, differs
+
+
+def too_much(order: Mapping[str, object]) -> bool:
+    """Whether more of an order was filled than the quantity that it states."""
+    filled, quantity = order.get("filled"), order.get("quantity")
+    if not isinstance(filled, Decimal) or not isinstance(quantity, Decimal):
+        return False
+    return quantity != 0 and filled > quantity
 
 
 def beyond(rules: Rules, column: str, symbol, values, ticks: Mapping[str, Decimal]) -> bool:

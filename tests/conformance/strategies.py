@@ -56,7 +56,7 @@ POOLS = {
     "reference": ("R1", "R2", NULL),
     "amount": ("1", "-1", "1.0", "2"),
     "status": ("open", "new", "filled", NULL),
-    "filled": ("0", "1", NULL),
+    "filled": ("0", "1", "2", NULL),
     "created_at": ("@09:00:00", "@13:00:00", NULL),
 }
 COLUMNS = {

@@ -41,7 +41,7 @@ def test_one_holds_a_lease_and_renews_it(any_store: Store) -> None:
     monitors = any_store.monitors
     assert acquired(monitors, "a", T) == Lease("m", "a", 1, T + 60 * S)
     assert monitors.acquire("m", "b", seconds=60, now=T + 59 * S) is None
-    assert acquired(monitors, "a", T + 30 * S, 0.5) == Lease("m", "a", 1, T + 60 * S)
+    assert acquired(monitors, "a", T + 30 * S, 0.5) == Lease("m", "a", 1, T + 60 * S + 1)
     assert acquired(monitors, "a", T + 30 * S) == Lease("m", "a", 1, T + 90 * S)
     assert monitors.acquire("m", "b", seconds=60, now=T + 89 * S) is None
     other = monitors.acquire("n", "b", seconds=60, now=T)
@@ -83,11 +83,11 @@ def test_a_clock_set_back_neither_shortens_a_lease_nor_brings_one_back(any_store
     hour = 3600 * S
     first = acquired(monitors, "a", T)
     # The holder's clock is set back: others still go by what was promised.
-    assert acquired(monitors, "a", T - hour).until == first.until
+    assert acquired(monitors, "a", T - hour).until == first.until + 1
     assert monitors.acquire("m", "b", seconds=60, now=T + 59 * S) is None
     # Another's is: for it the lease only lasts longer.
     assert monitors.acquire("m", "b", seconds=60, now=T - hour) is None
-    second = acquired(monitors, "b", T + 60 * S)
+    second = acquired(monitors, "b", T + 60 * S + 1)
     assert monitors.acquire("m", "a", seconds=60, now=T - hour) is None
     monitors.release(second)
     monitors.release(first)
@@ -147,6 +147,42 @@ def test_who_lost_the_lease_is_told_so_even_where_another_was_faster(any_store: 
     late = finished(any_store, lost)
     commit(any_store, D1)
     acquired(any_store.monitors, "b", lost.until)
+    with pytest.raises(LeaseLost):
+        any_store.commit(late)
+
+
+def test_leases_that_are_held_are_listed(any_store: Store) -> None:
+    monitors = any_store.monitors
+    assert monitors.leases() == []
+    one = acquired(monitors, "a", T)
+    other = monitors.acquire("l", "b", seconds=60, now=T)
+    assert other is not None
+    assert monitors.leases() == [other, one]
+    monitors.release(other)
+    assert monitors.leases() == [one]
+
+
+def test_a_renewal_shows_though_the_clock_was_set_back(any_store: Store) -> None:
+    monitors = any_store.monitors
+    first = acquired(monitors, "a", T)
+    again = acquired(monitors, "a", T - 3600 * S)
+    assert again.until > first.until
+    assert not monitors.break_lease(first), "it was renewed since it was read"
+    assert monitors.leases() == [again]
+
+
+def test_a_lease_that_was_broken_is_free_and_its_holder_cannot_commit(any_store: Store) -> None:
+    monitors = any_store.monitors
+    ahead = acquired(monitors, "a", T + 3600 * S)
+    assert monitors.acquire("m", "b", seconds=60, now=T) is None
+    late = finished(any_store, ahead)
+    assert monitors.break_lease(ahead)
+    assert not monitors.break_lease(ahead)
+    assert monitors.leases() == []
+    with pytest.raises(LeaseLost):
+        any_store.commit(late)
+    back = acquired(monitors, "a", T)
+    assert back.fence > ahead.fence + 1, "not even its own next one is as before"
     with pytest.raises(LeaseLost):
         any_store.commit(late)
 

@@ -1,4 +1,8 @@
-"""Whatever the task: engines agree with the reference, and both with what must always hold."""
+"""Whatever the task: engines agree with the reference, and both with what must always hold.
+
+Where a property compares two answers, the first is the reference's: it takes a hundredth of the
+time of DuckDB's, and says more.
+"""
 
 from __future__ import annotations
 
@@ -42,9 +46,9 @@ def test_differences_inside_tolerance_add_up_as_in_the_reference(name: str, case
 @FEWER
 @given(case=cases(), order=st.lists(st.floats(0, 1), min_size=5, max_size=5))
 def test_the_order_of_rows_changes_nothing(name: str, case: Case, order: list[float]) -> None:
-    engine = engine_called(name)
-    before = outcome(engine, case.task(MEMORY), ticks=TICKS, rows=False)
-    after = outcome(engine, shuffled(case, order).task(MEMORY), ticks=TICKS, rows=False)
+    before = outcome(ReferenceEngine(), case.task(MEMORY), ticks=TICKS, rows=False)
+    again = shuffled(case, order).task(MEMORY)
+    after = outcome(engine_called(name), again, ticks=TICKS, rows=False)
     assert after == before
 
 
@@ -53,9 +57,8 @@ def test_the_order_of_rows_changes_nothing(name: str, case: Case, order: list[fl
 @given(case=cases(overrides=False, checks=False))
 def test_exchanged_sides_give_the_mirror_image(name: str, case: Case) -> None:
     """What one side lacks is then what the other lacks; all else stays."""
-    engine = engine_called(name)
-    here = outcome(engine, case.task(MEMORY), ticks=TICKS)
-    there = outcome(engine, mirrored(case).task(MEMORY), ticks=TICKS)
+    here = outcome(ReferenceEngine(), case.task(MEMORY), ticks=TICKS)
+    there = outcome(engine_called(name), mirrored(case).task(MEMORY), ticks=TICKS)
     assert (there.matched, there.within) == (here.matched, here.within)
     assert sketch(there.breaks, mirrored=True) == sketch(here.breaks, mirrored=False)
     assert sum(there.others.values()) == sum(here.others.values())
@@ -92,6 +95,6 @@ def test_files_and_frames_give_the_same(
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / f"{name}-{kind}"
     folder.mkdir(exist_ok=True)
-    engine = engine_called(name)
-    expected = outcome(engine, case.task(FRAME), ticks=TICKS)
-    assert outcome(engine, case.task(Carrier(kind, folder)), ticks=TICKS) == expected
+    expected = outcome(ReferenceEngine(), case.task(FRAME), ticks=TICKS)
+    task = case.task(Carrier(kind, folder))
+    assert outcome(engine_called(name), task, ticks=TICKS) == expected

@@ -85,7 +85,7 @@ def simulated(venue: str) -> Callable[[Replay, bool], None]:
             furnish(exchange, account)
 
         def answer(asked: Asked) -> Reply:
-            query = f"?{urlencode(asked.query)}" if asked.query else ""
+            query = f"?{urlencode(asked.query, safe=',')}" if asked.query else ""
             status, headers, body = exchange.handle(
                 asked.method,
                 f"http://here{asked.path}{query}",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tieout.core.asked import answered, belongs, identified
+from tieout.core.asked import MAX_SKEW, answered, belongs, identified
 from tieout.core.live import Ask
 from tieout.core.model import Quarantined, Record
 
@@ -100,3 +100,48 @@ def test_unreadable_rows_of_other_symbols_do_not_spoil_an_answer() -> None:
     answer = answered("s", ask, [], bad, asked_at=1, answered_at=1)
     assert [each.row for each in answer.quarantined] == [2]
     assert not answer.complete
+
+
+# From the future
+
+
+TOLD = 1_700_000_000 * 10**9
+LATE = TOLD + MAX_SKEW
+
+
+@pytest.mark.parametrize(
+    ("records", "column"),
+    [
+        ("trades", "timestamp"),
+        ("movements", "timestamp"),
+        ("orders", "created_at"),
+        ("orders", "updated_at"),
+        ("positions", "as_of"),
+        ("balances", "as_of"),
+    ],
+)
+def test_a_record_from_the_future_is_unreadable_as_far_as_clocks_can_differ(
+    records: str, column: str
+) -> None:
+    name = "currency" if records == "balances" else "symbol"
+    rows = [
+        Record({name: symbol, column: at}, {}, n)
+        for n, (symbol, at) in enumerate([("A", LATE), ("B", LATE + 1), ("C", LATE + 1)])
+    ]
+    ask = Ask(records, symbols=frozenset({"A", "B"}))
+    found = answered("s", ask, rows, asked_at=TOLD - 1, answered_at=TOLD)
+    assert [each.values[name] for each in found.records] == ["A"]
+    (early,) = found.quarantined
+    assert (early.field, early.values) == (column, {name: "B"})
+    assert "is 300 s after it was told" in early.reason
+    assert not found.complete
+
+
+def test_one_that_is_only_later_than_was_asked_for_is_not_in_the_answer() -> None:
+    rows = [Record({"symbol": "A", "timestamp": TOLD + n}, {}, n) for n in (0, 1)]
+    found = answered("s", Ask("trades", 0, TOLD), rows, asked_at=TOLD, answered_at=TOLD)
+    assert [each.row for each in found.records] == [0]
+    assert found.complete
+    late = [Record({"symbol": "A", "timestamp": LATE + 1}, {}, 2)]
+    found = answered("s", Ask("trades", 0, TOLD), late, asked_at=TOLD, answered_at=TOLD)
+    assert len(found.quarantined) == 1, "it is said, though it is outside of what was asked"

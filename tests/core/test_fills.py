@@ -124,3 +124,28 @@ def test_summing_sums_again_gives_the_same_quantity(quantities: list[Decimal]) -
     fills = [fill(number, quantity=each) for number, each in enumerate(quantities)]
     once = by_order(fills)
     assert by_order(once)[0].values == once[0].values
+
+
+def test_edge_16_17_what_was_busted_or_replaced_is_not_in_the_sum() -> None:
+    """In any order of arrival; also where the venue lists the bust alone."""
+    rows = [
+        fill(1, quantity=Decimal(1)),
+        fill(2, quantity=Decimal(2)),
+        fill(3, quantity=Decimal(2), supersedes="t2", exec_type="bust"),
+        fill(4, quantity=Decimal(4)),
+        fill(5, quantity=Decimal(3), supersedes="t4", exec_type="correct"),
+        fill(6, quantity=Decimal(9), supersedes="t0", exec_type="bust"),
+        fill(7, quantity=Decimal(7), exec_type="bust"),
+    ]
+    for given_ in (rows, rows[::-1]):
+        (order,) = by_order(given_)
+        assert order.values["quantity"] == 4
+        assert order.values["fee"] == Decimal("0.2")
+    assert by_order([rows[1], rows[2]]) == []
+    (correct,) = by_order([rows[4]])
+    assert correct.values["quantity"] == 3, "what it stands for was listed elsewhere, or not at all"
+
+
+def test_edge_14_a_bust_of_another_account_takes_nothing_away() -> None:
+    bust = fill(2, supersedes="t1", exec_type="bust", account="other")
+    assert [each.values["quantity"] for each in by_order([fill(1), bust])] == [1]

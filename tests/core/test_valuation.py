@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tieout.core.model import Money, Value
+from tieout.core.model import OWN_PRICE, Money, Priced, Value
 from tieout.core.money import multiply, rounded
+from tieout.core.priced import prices_of, prices_text
 from tieout.core.valuation import (
     Instrument,
     Prices,
@@ -295,3 +296,83 @@ def test_a_position_of_a_plain_symbol_is_worth_its_cost_currency() -> None:
     instruments = {"AAPL": Instrument(currency="EUR")}
     assert Valuation(instruments).whole(position) == Money(D("1000"), "EUR")
     assert Valuation().whole({**position, "symbol": "BTC/EUR"}) == Money(D("1000"), "EUR")
+
+
+# By which prices
+
+
+def by(value: Money | None) -> list[tuple[str | None, str | None, int | None]]:
+    assert value is not None
+    return [
+        (each.pair, None if each.price is None else str(each.price), each.as_of)
+        for each in value.by
+    ]
+
+
+def test_a_value_says_by_which_prices_it_came_about() -> None:
+    known = prices(via=("USD",), BTC_USDT="50", USDT_USD="0.5", EUR_USD="1.25")
+    valuation = Valuation(prices=known, as_of=NOW)
+    own = valuation.whole(BTC)
+    assert by(own) == [(None, None, None)]
+    assert own is not None
+    assert own.by is OWN_PRICE, "the same one for a million breaks"
+    unpriced = valuation.whole({"symbol": "BTC/USDT", "quantity": D(2)})
+    assert by(unpriced) == [("BTC/USDT", "50", NOW)]
+    assert by(valuation.convert(unpriced, "USD")) == [
+        ("BTC/USDT", "50", NOW),
+        ("USDT/USD", "0.5", NOW),
+    ]
+    # Through a third currency, the last hop divided by the price as it stands there.
+    assert by(valuation.convert(own, "EUR")) == [
+        (None, None, None),
+        ("USDT/USD", "0.5", NOW),
+        ("EUR/USD", "1.25", NOW),
+    ]
+
+
+def test_an_amount_needs_no_price() -> None:
+    valuation = Valuation(prices=prices(USDT_USD="0.5"), as_of=NOW)
+    fee = {"fee": D(1), "fee_currency": "USDT"}
+    gap = valuation.difference("fee", fee, {**fee, "fee": D(3)})
+    assert by(gap) == []
+    assert by(valuation.convert(gap, "USDT")) == []
+    assert by(valuation.convert(gap, "USD")) == [("USDT/USD", "0.5", NOW)]
+
+
+def test_the_prices_of_a_value_are_no_part_of_what_it_is() -> None:
+    one, other = Money(D(1), "USD"), Money(D("1.0"), "USD", OWN_PRICE)
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one != Money(D(1), "EUR")
+    assert one != D(1)
+
+
+@given(
+    st.lists(
+        st.builds(
+            Priced,
+            st.text(min_size=1),
+            st.decimals(allow_nan=False, allow_infinity=False, places=18).map(abs),
+            st.none() | st.integers(0, 2**62),
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_prices_come_back_from_their_text(found: list[Priced]) -> None:
+    text = prices_text(Money(D(1), "USD", tuple(found)))
+    assert prices_of(text) == tuple(found)
+    assert prices_of(prices_text(Money(D(1), "USD", OWN_PRICE))) is OWN_PRICE
+    assert prices_text(Money(D(1), "USD")) is None
+    assert prices_text(None) is None
+    assert prices_of(None) == ()
+
+
+def test_a_price_may_have_an_age_of_its_own() -> None:
+    old = Quote(D(2), NOW - 61 * SECOND)
+    young = Prices({"A/USD": old, "B/USD": Quote(D(2), NOW - 61 * SECOND, 60 * SECOND)})
+    assert young.price("A/USD", NOW) == 2
+    assert young.price("B/USD", NOW) is None
+    assert young.price("B/USD", NOW - SECOND) == 2
+    both = Prices({"B/USD": Quote(D(2), NOW, 60 * SECOND)}, max_age=SECOND)
+    assert both.price("B/USD", NOW + 2 * SECOND) == 2, "its own counts"
