@@ -212,9 +212,10 @@ async def venues() -> dict[str, Any]:
         supervisor = await stack.enter_async_context(
             live.supervised(settings, timed, feeds=feeds, heard=heard, world=world)
         )
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), time.process_time()
         await supervisor.compare()
         first, requests, written = dict(done), transport.requests, timed.seconds
+        busy = time.process_time() - busy
         started = time.perf_counter()
         await supervisor.compare()
         again, alone = dict(done), {}
@@ -227,6 +228,7 @@ async def venues() -> dict[str, Any]:
         "statuses": sorted(statuses),
         "requests": requests,
         "first": max(first.values()),
+        "cpu": busy,
         "again": max(again.values()),
         "alone": max(alone.values()),
         "alone_median": median(alone.values()),

@@ -15,7 +15,7 @@ from itertools import groupby, zip_longest
 from typing import Any, Final, TypeAlias
 
 from tieout.core.canonical import instant
-from tieout.core.model import Kind, PlainRecord, Role, Severity
+from tieout.core.model import Kind, PlainRecord, Priced, Role, Severity
 from tieout.core.money import plain
 from tieout.core.rows import BreakRow, QuarantineRow, RunCounts, RunRow
 from tieout.core.scan import Coverage
@@ -76,7 +76,7 @@ def break_object(row: BreakRow, *, as_of: datetime) -> dict[str, Any]:
     """A break: a line of NDJSON, an element of the JSON report.
 
     Keys: id, reconciliation, kind, severity, cause, state, doubt, key, internal, external (the
-    primary records, or None), records, differences, value (amount and currency, or None),
+    primary records, or None), records, differences, value (amount, currency, prices; or None),
     first_seen, opened_at, age_seconds (at `as_of`; of a resolved one, when it cleared), run_id.
     """
     content = row.content
@@ -101,11 +101,39 @@ def break_object(row: BreakRow, *, as_of: datetime) -> dict[str, Any]:
     }
 
 
-def value_object(row: BreakRow) -> dict[str, str | None] | None:
+def value_object(row: BreakRow) -> dict[str, Any] | None:
     """A break's value at risk; None where it is unknown, which is not zero."""
     if row.value_amount is None:
         return None
-    return {"amount": plain(row.value_amount), "currency": row.value_currency}
+    return {
+        "amount": plain(row.value_amount),
+        "currency": row.value_currency,
+        "prices": [_price_object(each, row.content) for each in row.value_prices],
+    }
+
+
+def _price_object(priced: Priced, content: Mapping[str, Any]) -> dict[str, str | None]:
+    """A price with its time. The record's own price, without a pair, is in the record."""
+    if priced.pair is None:
+        record = primary(content, "internal") or primary(content, "external") or {}
+        price = record.get("price") or record.get("average_price")
+        times = (record.get(name) for name in ("timestamp", "updated_at", "as_of"))
+        return {"pair": None, "price": price, "as_of": next((each for each in times if each), None)}
+    return {
+        "pair": priced.pair,
+        "price": None if priced.price is None else plain(priced.price),
+        "as_of": None if priced.as_of is None else instant(priced.as_of),
+    }
+
+
+def priced_by(value: Mapping[str, Any]) -> str:
+    """The prices of a `value_object` in one line; empty where none was needed."""
+    said = (
+        f"{each['pair'] or 'own price'} {each['price']}"
+        + (f" of {each['as_of']}" if each["as_of"] else "")
+        for each in value["prices"]
+    )
+    return ", ".join(said)
 
 
 def primary(content: Mapping[str, Any], side: str) -> PlainRecord | None:
@@ -115,6 +143,21 @@ def primary(content: Mapping[str, Any], side: str) -> PlainRecord | None:
             record: PlainRecord = part["record"]
             return record
     return None
+
+
+NAMED: Final = 5
+"""Symbols that `scope` names."""
+
+
+def scope(coverage: Coverage | None) -> str | None:
+    """Of which symbols alone a side has answered, in words; None where it is all of them."""
+    if coverage is None or coverage.symbols is None:
+        return None
+    names = coverage.symbols
+    if not names:
+        return "asked about no symbol: nothing is known to be clean"
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return f"asked about {', '.join(names[:NAMED])}{more} only: nothing else is known to be clean"
 
 
 def run_object(row: RunRow) -> dict[str, Any]:
@@ -149,6 +192,7 @@ def run_object(row: RunRow) -> dict[str, Any]:
             "by_kind": in_order(breaks.by_kind, KINDS),
             "by_severity": in_order(breaks.by_severity, SEVERITIES),
         },
+        "reasons": reasons(row),
         "digest": row.digest,
         "seconds": round(row.seconds, 3),
     }
@@ -170,6 +214,7 @@ def side_object(coverage: Coverage | None) -> dict[str, Any] | None:
         "quarantined": coverage.quarantined,
         "complete": coverage.complete,
         "watermark": None if coverage.watermark is None else instant(coverage.watermark),
+        "symbols": None if coverage.symbols is None else list(coverage.symbols),
     }
 
 

@@ -59,6 +59,24 @@ def test_an_import_shows_what_is_unreadable_and_repeats_add_nothing(
     assert [row["values"]["trade_id"] for row in journal(capsys)] == ["1", "2"]  # type: ignore[index]
 
 
+@pytest.mark.parametrize(("symbol", "warns"), [("BTC/USDT", True), ("BTC/USDT:USDT", False)])
+def test_a_leg_on_fills_of_a_spot_market_is_warned_of(
+    capsys: pytest.CaptureFixture[str], work: Path, *, symbol: str, warns: bool
+) -> None:
+    (work / "legs.csv").write_text(
+        "trade_id,symbol,side,leg,quantity,price,timestamp\n"
+        f"1,{symbol},buy,long,0.5,64000,2026-11-20T09:00:00Z\n"
+        "2,ETH/USDT,sell,,0.2,64100,2026-11-20T09:30:00Z\n"
+    )
+    arguments = ("book", "import", "legs.csv", "--records", "trades", *OWN, *STORE)
+    assert code_of(*arguments, "--dry-run") == 0
+    assert code_of(*arguments) == 0
+    said = capsys.readouterr()
+    assert ("fills of the spot markets BTC/USDT name a leg" in said.err) is warns
+    assert "ETH/USDT" not in said.err
+    assert said.out.splitlines()[-1] == "2 records: 2 new, 0 already there"
+
+
 def test_a_dry_run_writes_nothing(capsys: pytest.CaptureFixture[str], work: Path) -> None:
     arguments = ("book", "import", "trades.csv", "--records", "trades", *OWN, *STORE)
     assert code_of(*arguments, "--dry-run") == 3
@@ -169,7 +187,12 @@ def test_a_book_is_opened_from_a_source_that_answers_now(
         assert code_of(*opening) == 2
         assert "were opened already" in capsys.readouterr().err
         assert code_of(*opening, "--replace") == 0
-    assert [row["opening"] for row in journal(capsys)] == [True] * 4
+        assert code_of("book", "open", "other.yaml", *opening[2:]) == 2
+        assert code_of(*opening, "--config", "other.yaml") == 2
+        assert capsys.readouterr().err.count("there is no file") == 2
+        assert code_of("book", "open", "tieout.yaml", *opening[2:], "--replace") == 0
+        assert code_of(*opening, "-c", "tieout.yaml", "--replace") == 0
+    assert [row["opening"] for row in journal(capsys)] == [True] * 8
     assert code_of("book", "open", "--from", "bots", "--yes") == 2
     assert "there is no source 'bots'" in capsys.readouterr().err
 

@@ -67,6 +67,9 @@ def test_the_commands_are_these() -> None:
         "config explain",
         "db",
         "db upgrade",
+        "lease",
+        "lease list",
+        "lease break",
         "book",
         "book open",
         "book import",
@@ -358,6 +361,12 @@ def test_a_break_in_words() -> None:
     }
     assert subject(missing) == "ACME 2026-11-18T10:00:00.5Z"
     assert what_differs(missing) == "quantity 5"
+    legs = {"symbol": "BTC/USDT:USDT", "account": "main", "leg": "short"}
+    assert subject({"key": legs, "records": [one]}) == "BTC/USDT:USDT short main"
+    assert subject({"key": {**legs, "leg": "net"}, "records": [one]}) == "BTC/USDT:USDT main"
+    paid = {"side": "external", "role": "primary", "record": {"currency": "USDT", "amount": "5"}}
+    movement = {"key": {"movement_id": "m1"}, "records": [paid], "differences": []}
+    assert (subject(movement), what_differs(movement)) == ("USDT m1", "amount 5")
     differing = {
         "key": {"currency": "USD"},
         "records": [one],

@@ -123,6 +123,28 @@ def test_a_key_that_can_do_more_than_it_need(
     assert found["binance"].count(("permissions", "warn")) == 2
 
 
+@pytest.mark.parametrize(("every", "result"), [("60s", None), ("30s", "ok"), ("1s", "warn")])
+def test_intervals_that_the_rate_limit_has_no_room_for(
+    directory: Path, capsys: pytest.CaptureFixture[str], every: str, result: str | None
+) -> None:
+    path = directory / "tieout.yaml"
+    lines = [
+        f"  {records}: {{records: {records}, internal: book, external: binance, every: {every}}}"
+        for records in ("balances", "orders", "trades")
+    ]
+    text = path.read_text()
+    path.write_text(text[: text.index("  balances:")] + "\n".join(lines))
+    code, found = doctor(capsys)
+    assert code == 0
+    assert dict(found["binance"]).get("rate limit") == result
+    if result == "warn":
+        with pytest.raises(SystemExit):
+            main(["doctor", "tieout.yaml"])
+        said = capsys.readouterr()
+        assert "`every: " in said.out
+        assert "s` would fit" in said.out
+
+
 @pytest.mark.usefixtures("directory")
 def test_a_key_that_is_revoked(running: Running, capsys: pytest.CaptureFixture[str]) -> None:
     running.exchange.keys["key-of-the-desk"].revoked = True

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from decimal import Decimal
@@ -28,8 +29,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "integration"))
 from exchange_world import BTC, KEY, SECRET, Live, live, reconciliation
 
 SHORT_LEASES = """
+import os
 import tieout.service.live.monitor as monitor, tieout.service.live.supervisor as supervisor
-monitor.LEASE_SECONDS, monitor.RENEWED, supervisor.RENEWED = 1.5, 0.3, 0.3
+monitor.LEASE_SECONDS, monitor.RENEWED, supervisor.RENEWED = float(os.environ["LEASE"]), 0.3, 0.3
 from tieout.cli import main
 main()
 """
@@ -89,7 +91,14 @@ class Serving:
 def _environment(**more: str) -> dict[str, str]:
     kept = {name: text for name, text in os.environ.items() if not name.startswith("RECONCIL")}
     source = str(Path(tieout.__file__).parents[1])
-    return {**kept, "PYTHONPATH": source, "VENUE_KEY": KEY, "VENUE_SECRET": SECRET, **more}
+    return {
+        **kept,
+        "PYTHONPATH": source,
+        "VENUE_KEY": KEY,
+        "VENUE_SECRET": SECRET,
+        "LEASE": "1.5",
+        **more,
+    }
 
 
 @pytest.fixture(autouse=True)
@@ -242,9 +251,11 @@ def _half_written(tmp_path: Path, row: RunRow, pid: int) -> None:
 def test_of_two_on_one_store_one_compares_and_the_other_takes_over(
     config: Path, tmp_path: Path
 ) -> None:
-    first = Serving(config, "--format", "ndjson")
+    # On a busy machine a process may not get to renew a lease for seconds, and loses it rightly.
+    patient = {"LEASE": "8"}
+    first = Serving(config, "--format", "ndjson", **patient)
     first.line()
-    second = Serving(config, "--format", "ndjson")
+    second = Serving(config, "--format", "ndjson", **patient)
     try:
         until(lambda: any("another process compares it" in line for line in second.err))
         for _ in range(2):
@@ -255,8 +266,11 @@ def test_of_two_on_one_store_one_compares_and_the_other_takes_over(
     finally:
         first.end(signal.SIGKILL)
         second.end()
-    with closing(store(tmp_path)) as found:
-        assert len(list(found.runs())) == len(first.out) + len(second.out)
+    statuses = Counter(row.status.value for row in runs(tmp_path))
+    said = len(first.out) + len(second.out)
+    # Who is killed may have just stored a run and not said so, or be in the middle of the next one.
+    assert statuses.keys() <= {"clean", "failed"}, statuses
+    assert statuses["failed"] + statuses["clean"] - said in (0, 1), (statuses, said)
 
 
 def test_pause_and_resume_from_another_process(config: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ ERRORS = {
     "UsageError": 0,
     "SourceError": 0,
     "SourceMissing": 0,
+    "MatchLogLost": 0,
     "VenueError": 0,
     "VenueTimeout": 0,
     "VenueRateLimited": 0,

@@ -126,6 +126,39 @@ def test_what_is_not_covered_is_not_opened_as_zero() -> None:
     assert [opening_key(entry)[3] for entry in opened(feed)] == ["BTC/USDT:USDT"]
 
 
+def test_edge_52_currencies_that_the_venue_lists_are_opened_at_zero_and_no_others() -> None:
+    feed = venue()
+    feed.answered["balances"] = {
+        "symbols": frozenset({"USDT", "BTC", "ETH"}),
+        "wallets": frozenset({"futures", "spot"}),
+    }
+    entries = [each for each in opened(feed) if each.records == "balances"]
+    assert {(*opening_key(each)[3:], each.values["total"]) for each in entries} == {
+        ("USDT", "futures", Decimal("1000.25")),
+        ("USDT", "spot", 0),
+        *((coin, wallet, 0) for coin in ("BTC", "ETH") for wallet in ("futures", "spot")),
+    }
+    assert {each.approved_by for each in entries} == {"ada"}
+
+
+@pytest.mark.parametrize("whole_first", [True, False])
+def test_a_currency_that_one_reading_is_not_about_is_not_opened(whole_first: bool) -> None:
+    feed = venue()
+    one = {"symbols": None, "wallets": None} if whole_first else {"symbols": frozenset({"BTC"})}
+    other = {"symbols": frozenset({"USDT", "ETH"}), "wallets": frozenset({"futures"})}
+    answers = iter([one, other])
+    fetch = feed.fetch
+
+    async def differing(ask: Ask) -> Answer:
+        if ask.records == "balances":
+            feed.answered["balances"] = next(answers)
+        return await fetch(ask)
+
+    feed.fetch = differing  # type: ignore[method-assign]
+    named = {opening_key(each)[3] for each in opened(feed) if each.records == "balances"}
+    assert named == ({"USDT", "ETH"} if whole_first else {"USDT"})
+
+
 def test_edge_01_an_account_that_moves_is_not_opened() -> None:
     feed = venue()
     row = {"symbol": "BTC/USDT:USDT", "leg": "net", "quantity": Decimal("0.6")}

@@ -16,11 +16,13 @@ import pytest
 from tieout.adapters.books.query import Query, QueryBook
 from tieout.adapters.frames import FrameSettings, FrameSource
 from tieout.adapters.sql.source import SqlSettings, SqlSource
+from tieout.config import parse
 from tieout.core.canonical import nanoseconds
 from tieout.core.live import Answer, Ask
 from tieout.core.read import Reading
 from tieout.core.schema import RECORD_TYPES
 from tieout.errors import SourceError
+from tieout.wiring.book import query_book
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 POSITIONS = "SELECT symbol, quantity FROM held"
@@ -185,3 +187,37 @@ def test_only_rows_can_be_a_book() -> None:
     )
     with pytest.raises(SourceError, match="row by row"):
         asyncio.run(QueryBook("frame", {"positions": query}, Noon()).fetch(Ask("positions")))
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_the_yaml_names_a_version_query(database: Path, told: bool) -> None:
+    """With one, its rows alone say whether the book changed; without, all rows do."""
+    run(database, "CREATE TABLE change (number REAL); INSERT INTO change VALUES (1)")
+    version = "version: SELECT max(number) FROM change" if told else ""
+    settings = parse(
+        f"""version: 1
+sources:
+  oms:
+    type: sql
+    url: sqlite:///{database}
+    query: {POSITIONS}
+    constants: {{account: main, venue: bybit}}
+    {version}
+  bybit: {{type: venue, venue: bybit_perp, api_key: env:A, secret: env:B}}
+reconciliations:
+  positions: {{records: positions, internal: oms, external: bybit}}
+""",
+        environ={},
+    )
+    opened = query_book(settings.sources["oms"], "positions", Noon())
+    assert len(ask(opened).records) == 2
+    first = asyncio.run(opened.version())
+    run(database, "UPDATE held SET quantity = '0.4'")
+    second = asyncio.run(opened.version())
+    assert (second == first) is told
+    run(database, "UPDATE change SET number = 2")
+    assert (asyncio.run(opened.version()) == second) is not told
+    run(database, "DELETE FROM change; DROP TABLE change")
+    if told:
+        with pytest.raises(SourceError, match="no such table"):
+            asyncio.run(opened.version())

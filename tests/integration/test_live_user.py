@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from exchange_world import BTC, ETH, KEY, SECRET, Live, live
 from msgspec.structs import replace
 
 from tieout import wiring
+from tieout.cli import main
 from tieout.config import load
 from tieout.config.explain import explain
 from tieout.core.journal import EVERYTHING, journal_entry
@@ -199,6 +201,44 @@ def test_a_book_with_nothing_in_it_is_compared(exchange: Live, tmp_path: Path) -
 
     assert [kind for kind, _ in found["orders"].breaks] == ["MISSING_INTERNAL"]
     assert {kind for kind, _ in found["movements"].breaks} == {"MISSING_INTERNAL"}
+
+
+def test_of_a_venue_that_is_asked_by_symbol_it_is_said_which_were_covered(
+    exchange: Live, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In the summary, the status, the run, the report; and why a run was incomplete, as JSON."""
+    fill = exchange.trade("BTC/USDT", "buy", "0.5", ago=600)
+    path = config(
+        exchange,
+        tmp_path / "by.yaml",
+        "  spot: {records: trades, internal: book, external: spot, grace: 200ms}",
+    )
+    assert ran(path, heard(fill))["spot"].row.status is RunStatus.CLEAN
+    only = "spot: asked about BTC/USDT only: nothing else is known to be clean"
+    where = ["--config", str(path)]
+
+    def said(*arguments: str) -> str:
+        cli(list(arguments))
+        return capsys.readouterr().out
+
+    def cli(arguments: list[str]) -> None:
+        with pytest.raises(SystemExit):
+            main(arguments)
+
+    assert f"spot: {only}" in said("status", *where)
+    assert only in said("run", str(path))
+    (run,) = json.loads(said("run", str(path), "--format", "json"))
+    assert (run["external"]["symbols"], run["internal"]["symbols"]) == (["BTC/USDT"], None)
+    assert only in said("runs", "show", run["run_id"], *where)
+    report = tmp_path / "report.html"
+    said("report", "--output", str(report), *where)
+    assert only.partition(": ")[2] in report.read_text(encoding="utf-8")
+    assert run["reasons"] == []
+    (tmp_path / "by.db").unlink()
+    (unasked,) = json.loads(said("run", str(path), "--format", "json"))
+    assert unasked["status"] == "incomplete"
+    assert unasked["external"]["symbols"] == []
+    assert "was asked about no symbol" in unasked["reasons"][0]
 
 
 def test_one_database_gives_what_each_reconciliation_asks_for(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tieout.adapters.renamed import renamed
 from tieout.config import parse
-from tieout.core.live import Answer, Ask
+from tieout.core.live import Answer, Ask, Witness
 from tieout.core.model import Record
 from tieout.core.text import NS
 from tieout.core.valuation import Instrument
@@ -197,3 +197,23 @@ def test_no_record_is_lost_or_there_twice(
     given_out = asyncio.run(feed.fetch(feed.asked[0])).records
     assert len(answer.records) + len(answer.quarantined) == len(given_out)
     assert len(set(symbols(answer))) == len(answer.records)
+
+
+def test_the_second_endpoint_is_asked_by_native_and_answers_by_canonical_symbols() -> None:
+    asked: list[tuple[Ask, set[str]]] = []
+
+    async def second(ask: Ask, names: Any) -> Witness | None:
+        asked.append((ask, set(names)))
+        return Witness("account", ("XBT", "ETH")) if ask.records == "positions" else None
+
+    feed = Feed([])
+    named = wrapped(feed, "symbols: {XBT: BTC}")
+    assert asyncio.run(named.second(Ask("positions"), ())) is None, "it has none"
+    feed.second = second
+    ask = Ask("positions", symbols=frozenset({"BTC"}))
+    assert asyncio.run(named.second(ask, {"BTC", "ETH"})) == Witness("account", ("BTC", "ETH"))
+    assert asyncio.run(named.second(Ask("balances"), {"BTC"})) is None
+    assert asked == [
+        (Ask("positions", symbols=frozenset({"XBT"})), {"XBT", "ETH"}),
+        (Ask("balances"), {"BTC"}),
+    ]

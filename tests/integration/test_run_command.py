@@ -79,7 +79,13 @@ def types(value: Any) -> Any:
     return type(value).__name__
 
 
-SIDE = {"rows": "int", "quarantined": "int", "complete": "bool", "watermark": "str"}
+SIDE = {
+    "rows": "int",
+    "quarantined": "int",
+    "complete": "bool",
+    "watermark": "str",
+    "symbols": "NoneType",
+}
 COUNTED = ("open", "new", "carried", "changed", "reopened", "cleared", "suppressed")
 RUN = {
     "reconciliation": "str",
@@ -96,6 +102,7 @@ RUN = {
         "by_kind": {"MISSING_EXTERNAL": "int", "QUANTITY": "int"},
         "by_severity": {"high": "int", "medium": "int"},
     },
+    "reasons": [],
     "digest": "str",
     "seconds": "float",
 }
@@ -118,12 +125,14 @@ def test_json_is_exactly_the_documented_object(
             "quarantined": 0,
             "complete": True,
             "watermark": "2026-03-02T09:00:00.123456789Z",
+            "symbols": None,
         },
         "external": {
             "rows": 2,
             "quarantined": 0,
             "complete": True,
             "watermark": "2026-03-02T09:00:00.000000000Z",
+            "symbols": None,
         },
         "matched": 1,
         "within_tolerance": 0,
@@ -142,6 +151,7 @@ def test_json_is_exactly_the_documented_object(
             "by_kind": {"MISSING_EXTERNAL": 1, "QUANTITY": 1},
             "by_severity": {"medium": 1, "high": 1},
         },
+        "reasons": [],
     }
 
 
@@ -172,7 +182,12 @@ def test_why_a_run_failed_or_is_incomplete_is_said_on_stderr(
     assert first.startswith("error: failed: there is no file '")
     assert others[0].startswith("  --> ")
     assert others[-1].startswith("error: incomplete is incomplete: ")
-    assert "there is no file" not in data
+    if "json" in more:
+        failed, incomplete = json.loads(data)
+        assert failed["reasons"][0].startswith("there is no file '")
+        assert incomplete["reasons"][0] in said
+    else:
+        assert "there is no file" not in data
 
 
 def test_runs_show_says_why_a_side_is_incomplete(
@@ -225,7 +240,11 @@ def test_breaks_as_ndjson(work: Path) -> None:
         "differences": [
             {"field": "str", "internal": "str", "external": "str", "difference": "str"}
         ],
-        "value": {"amount": "str", "currency": "str"},
+        "value": {
+            "amount": "str",
+            "currency": "str",
+            "prices": [{"pair": "NoneType", "price": "str", "as_of": "str"}],
+        },
         "first_seen": "str",
         "opened_at": "str",
         "age_seconds": "int",
@@ -234,7 +253,8 @@ def test_breaks_as_ndjson(work: Path) -> None:
     assert quantity["differences"] == [
         {"field": "quantity", "internal": "100", "external": "97", "difference": "3"}
     ]
-    assert quantity["value"] == {"amount": "30", "currency": "USD"}
+    own = {"pair": None, "price": "10", "as_of": "2026-03-02T09:00:00.000000000Z"}
+    assert quantity["value"] == {"amount": "30", "currency": "USD", "prices": [own]}
     assert (quantity["state"], quantity["cause"], quantity["age_seconds"]) == ("open", "unknown", 0)
     missing = by_kind["MISSING_EXTERNAL"]
     assert set(missing) == set(quantity)
@@ -242,7 +262,8 @@ def test_breaks_as_ndjson(work: Path) -> None:
     assert missing["key"] == {"symbol": "MSFT", "trade_id": "T3"}
     assert missing["internal"]["quantity"] == "1.5"
     assert missing["internal"]["timestamp"] == "2026-03-02T09:00:00.123456789Z"
-    assert missing["value"] == {"amount": "600.75", "currency": "USD"}
+    own = {"pair": None, "price": "400.5", "as_of": "2026-03-02T09:00:00.123456789Z"}
+    assert missing["value"] == {"amount": "600.75", "currency": "USD", "prices": [own]}
 
 
 def test_breaks_as_csv_and_parquet_have_the_same_rows_as_ndjson(work: Path) -> None:
@@ -264,7 +285,13 @@ def test_breaks_as_csv_and_parquet_have_the_same_rows_as_ndjson(work: Path) -> N
         row["differences"] for row in rows
     ]
     assert [Decimal(each) for each in table.column("value_amount").to_pylist()] == amounts
-    assert set(table.column_names) - {"value_amount", "value_currency"} == set(rows[0]) - {"value"}
+    assert {each for each in table.column_names if not each.startswith("value_")} == set(
+        rows[0]
+    ) - {"value"}
+    assert [json.loads(each) for each in table.column("value_prices").to_pylist()] == [
+        row["value"]["prices"] for row in rows
+    ]
+    assert all(row["value.prices"].startswith("own price ") for row in written)
 
 
 @pytest.mark.parametrize(

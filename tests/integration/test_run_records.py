@@ -10,6 +10,8 @@ import pytest
 from integration.world import D1, D2, D3, World, cells, write_csv
 from sqlalchemy import create_engine, text
 
+from tieout.present import value_object
+
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
@@ -293,6 +295,7 @@ def test_orders(tmp_path: Path) -> None:
         O3,       buy,  10,       10,     filled
         O4,       sell, 10,       0,      open
         O5,       buy,  10,       0,      open
+        O6,       buy,  10,       12,     filled
         """,
         """
         order_id, side, quantity, filled, status
@@ -300,11 +303,13 @@ def test_orders(tmp_path: Path) -> None:
         O2,       buy,  10,       10,     filled
         O3,       buy,  10,       11,     filled
         O4,       buy,  10,       0,      NEW
+        O6,       buy,  10,       12,     filled
         """,
     )
     assert ran.shown == [
         "MISSING_EXTERNAL O5",
         "OVERFILL O3",
+        "OVERFILL O6",
         "SIDE O4",
         "STATUS O1",
         "STATUS O2",
@@ -415,6 +420,14 @@ def test_severity_and_values_in_the_reporting_currency(world: World) -> None:
     table = "trade_id, price_currency, quantity, price\n T1, EUR, 10, 5"
     ran = world.run(table, "trade_id\n T2", at="2026-03-02T18:00:00Z")
     assert (ran.of("T1").value_amount, ran.of("T1").value_currency) == (55, "USD")
+    assert value_object(ran.of("T1")) == {
+        "amount": "55",
+        "currency": "USD",
+        "prices": [
+            {"pair": None, "price": "5", "as_of": "2026-03-02T09:00:00.000000000Z"},
+            {"pair": "EUR/USD", "price": "1.1", "as_of": "2026-03-02T17:30:00.000000000Z"},
+        ],
+    }
     assert ran.of("T2").value_amount is None  # no currency: unknown, never zero
     names = [Path(each.name).name for each in ran.row.inputs]
     assert (len(names), names[-1]) == (3, "prices.csv")

@@ -256,8 +256,8 @@ def test_a_clock_of_ours_that_was_set_is_noticed() -> None:
         await asyncio.sleep(30)
         assert abs(await client.skew(fresh=False) - 5_000_000_000) <= 1_000_000
         assert len(script.asked) == 1
-        true = client._clock
-        client._clock = Ahead(true)
+        true = client.clock._clock
+        client.clock._clock = Ahead(true)
         assert abs(await client.skew(fresh=False) - 3_000_000_000) <= 1_000_000
         assert len(script.asked) == 2
         await client.aclose()

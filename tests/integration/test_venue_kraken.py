@@ -253,15 +253,19 @@ def test_permissions_are_what_the_venue_says_or_not_known() -> None:
 def test_the_clock_tells_seconds_and_measuring_again_narrows_it() -> None:
     async def asked(world: World) -> None:
         feed = world.feed()
+        clock = feed._client.clock
         await feed.skew()
-        first = feed._client._offset
-        assert first.low <= 0 <= first.high
+        low, high = clock.between()
+        now = clock.nanoseconds()
+        assert low <= now <= high
+        assert high - low > 1_000_000_000
         for _ in range(20):
             await asyncio.sleep(0.37)
             await feed.skew()
-        last = feed._client._offset
-        assert last.low <= 0 <= last.high
-        assert last.high - last.low < (first.high - first.low) / 2
+        low, high = clock.between()
+        now = clock.nanoseconds()
+        assert low <= now <= high
+        assert high - low < 500_000_000
 
     live(SPOT, asked)
 

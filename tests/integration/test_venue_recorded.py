@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ CASES = [
     ("bybit_perp", "fetchClosedOrders/0", "/v5/order/history", "orders"),
     ("kraken_spot", "fetchOpenOrders/3", "/0/private/OpenOrders", "orders"),
 ]
+LATER = datetime(2026, 11, 1, tzinfo=UTC)
+"""After everything that was recorded: what is told before it happens is not believed."""
 KINDS = {"binance_perp": ("swap", "future"), "bybit_perp": ("swap", "future")}
 
 
@@ -105,7 +108,7 @@ def test_it_reads_what_was_recorded(adapter: str, name: str, path: str, records:
                 since, until = min(times), max(times) + 3_600_000_000_000
         return await feed.fetch(Ask(records, since, until, symbols))
 
-    found = live(adapter, asked)
+    found = live(adapter, asked, start=LATER)
     assert not found.quarantined
     if records == "balances":
         totals = {row.values["currency"]: row.values["total"] for row in found.records}

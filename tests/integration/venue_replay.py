@@ -46,6 +46,7 @@ def asking(
     *,
     unanswered: bool = False,
     retry: Retry = AT_ONCE,
+    now: datetime = NOW,
     **settings: Any,
 ) -> T:
     """What `ask` returns, with an adapter that talks to a replayed venue."""
@@ -66,7 +67,7 @@ def asking(
                 "options": {"rate_limit": False, **settings.get("options", {})},
             }
             made = VenueSettings("main", venue, "acc", base_url=replay.url, retry=retry, **given)
-            feed = Clients(Fixed()).open(made)
+            feed = Clients(Fixed(now)).open(made)
             try:
                 found = await ask(feed, replay)
             finally:

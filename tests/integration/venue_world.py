@@ -85,13 +85,14 @@ def live(
     *,
     fees: FeePlan | None = None,
     hedged: bool = False,
+    start: datetime = START,
 ) -> T:
-    """What `ask` returns, in virtual time that begins at `START`."""
+    """What `ask` returns, in virtual time."""
 
     async def main() -> T:
         return await ask(World(adapter, fees=fees, hedged=hedged))
 
-    return run(main(), START)
+    return run(main(), start)
 
 
 def answer(

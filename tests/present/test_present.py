@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from integration.report_data import AS_OF, break_row, coverage, part, run_row, trade, unreadable
 
-from tieout.core.model import RunStatus
+from tieout.core.model import OWN_PRICE, Priced, RunStatus
 from tieout.core.rows import BreakCounts, RunCounts
 from tieout.present import (
     break_object,
     is_number,
     marked,
     match_rate,
+    priced_by,
     quarantine_object,
     run_object,
+    scope,
     utc,
+    value_object,
 )
 
 
@@ -49,12 +53,35 @@ def test_a_break_object_has_exactly_the_documented_keys() -> None:
         "differences": [
             {"field": "price", "internal": "187.25", "external": "187.35", "difference": "-0.1"}
         ],
-        "value": {"amount": "1000", "currency": "USD"},
+        "value": {"amount": "1000", "currency": "USD", "prices": []},
         "first_seen": "2026-03-02T18:00:00Z",
         "opened_at": "2026-03-02T18:00:00Z",
         "age_seconds": 14_400,
         "run_id": "run-0001",
     }
+
+
+def test_a_value_says_by_which_prices_and_when() -> None:
+    rate = Priced("EUR/USD", Decimal("1.10"), 1_772_442_000_000_000_001)
+    undated = Priced("USDT/USD", Decimal("0.9998"))
+    row = replace(break_row("T-1", value=("5", "USD")), value_prices=(*OWN_PRICE, rate, undated))
+    value = value_object(row)
+    assert value is not None
+    own = trade("T-1")
+    assert value["prices"] == [
+        {"pair": None, "price": own["price"], "as_of": own["timestamp"]},
+        {"pair": "EUR/USD", "price": "1.1", "as_of": "2026-03-02T09:00:00.000000001Z"},
+        {"pair": "USDT/USD", "price": "0.9998", "as_of": None},
+    ]
+    assert priced_by(value) == (
+        f"own price {own['price']} of {own['timestamp']}, "
+        "EUR/USD 1.1 of 2026-03-02T09:00:00.000000001Z, USDT/USD 0.9998"
+    )
+    records = [part("external", {**trade("T-1"), "price": None, "average_price": "7"})]
+    alone = replace(break_row(records=records, value=("5", "USD")), value_prices=OWN_PRICE)
+    shown = value_object(alone)
+    assert shown is not None
+    assert [each["price"] for each in shown["prices"]] == ["7"]
 
 
 def test_a_missing_side_and_an_unknown_value_are_null() -> None:
@@ -82,9 +109,23 @@ def test_the_age_of_a_break_ends_when_it_cleared() -> None:
     assert set(break_object(row, as_of=AS_OF)) == set(break_object(break_row(), as_of=AS_OF))
 
 
+def test_of_a_side_that_was_asked_by_symbol_it_is_said_of_which() -> None:
+    assert scope(None) is None
+    assert scope(coverage("c")) is None
+    assert scope(coverage("c", symbols=())) == (
+        "asked about no symbol: nothing is known to be clean"
+    )
+    many = tuple(f"S{number}" for number in range(2_007))
+    assert scope(coverage("c", symbols=many)) == (
+        "asked about S0, S1, S2, S3, S4 and 2,002 more only: nothing else is known to be clean"
+    )
+
+
 def test_a_run_object_has_exactly_the_documented_keys() -> None:
     rows = [break_row("T-1"), break_row("T-2", severity="critical", kind="SIDE")]
-    assert run_object(run_row(rows, external=coverage("c", 3, watermark=None))) == {
+    assert run_object(
+        run_row(rows, external=coverage("c", 3, watermark=None, symbols=("BTC/USDT",)))
+    ) == {
         "reconciliation": "executions-vs-confirmations",
         "run_id": "run-0001",
         "status": "breaks",
@@ -95,8 +136,15 @@ def test_a_run_object_has_exactly_the_documented_keys() -> None:
             "quarantined": 0,
             "complete": True,
             "watermark": "2026-03-02T20:59:59.900000000Z",
+            "symbols": None,
         },
-        "external": {"rows": 3, "quarantined": 0, "complete": True, "watermark": None},
+        "external": {
+            "rows": 3,
+            "quarantined": 0,
+            "complete": True,
+            "watermark": None,
+            "symbols": ["BTC/USDT"],
+        },
         "matched": 2_002,
         "within_tolerance": 37,
         "expected": 0,
@@ -114,6 +162,7 @@ def test_a_run_object_has_exactly_the_documented_keys() -> None:
             "by_kind": {"SIDE": 1, "PRICE": 1},
             "by_severity": {"critical": 1, "medium": 1},
         },
+        "reasons": [],
         "digest": run_row().digest,
         "seconds": 1.235,
     }

@@ -6,6 +6,7 @@ Everything is on virtual time and on a seed: a world is the same each time.
 from __future__ import annotations
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -106,10 +107,16 @@ class World:
     options: str = "{rate_limit: false}"
     currency: str = "USDT"
     sources: str = ""
+    venue: str = "binance"
+
+    @property
+    def secret(self) -> str:
+        """Kraken's are base64."""
+        return b64encode(SECRET.encode()).decode() if self.venue == "kraken" else SECRET
 
     def run(self, monkeypatch: Any) -> Seen:
         monkeypatch.setenv("VENUE_KEY", KEY)
-        monkeypatch.setenv("VENUE_SECRET", SECRET)
+        monkeypatch.setenv("VENUE_SECRET", self.secret)
         result: Seen = virtual.run(self._live())
         return result
 
@@ -122,7 +129,7 @@ sources:
   book: {{type: frame}}
   binance:
     type: venue
-    venue: binance_{self.product}
+    venue: {self.venue}_{self.product}
     account: main
     api_key: env:VENUE_KEY
     secret: env:VENUE_SECRET
@@ -144,7 +151,7 @@ reconciliations:
             limits=False,
             faults=self.faults(self.seed),
         )
-        account = exchange.open("binance", "main", key=KEY, secret=SECRET)
+        account = exchange.open(self.venue, "main", key=KEY, secret=self.secret)
         market = Market(exchange, [account], seed=self.seed, rate=self.rate)
         market.endow()
         book = SimulatedBook(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from live_world import Parts, World, reconciliation
 
 from tieout.ports import Pause
+from tieout.present import value_object
 from tieout.testing import virtual
 from tieout.testing.exchange.faults import Fault, Faults, Trouble
 from tieout.testing.exchange.planting import Drift, Plant
@@ -229,6 +231,12 @@ def test_values_are_in_the_reporting_currency_or_unknown(
     (planted,) = seen.truth
     (lacking,) = (abs(amount) for amount in planted.positions.values())
     assert found.value_currency == "USD"
+    bought, rate = value_object(found)["prices"]
+    assert rate == {"pair": "USDT/USD", "price": "0.5", "as_of": None}
+    assert bought["pair"] == "BTC/USDT"
+    assert 80_000 < Decimal(bought["price"]) < 100_000
+    asked = datetime.fromisoformat(bought["as_of"])
+    assert found.first_seen - timedelta(seconds=60) < asked <= found.first_seen
     assert 40_000 * lacking < found.value_amount < 50_000 * lacking  # at about 91,250 USDT
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from live_world import KEY, SECRET, World, every, reconciliation
+from msgspec import structs
+from review_world import MAIN, Stage, play
 
 from tieout import wiring
 from tieout.adapters.books.ledger import LedgerBook
 from tieout.core.canonical import nanoseconds
 from tieout.core.journal import EVERYTHING, JournalEntry, journal_entry
 from tieout.core.live import Ask
+from tieout.service.book import read_opening
 from tieout.testing import virtual
 from tieout.testing.exchange import Exchange
 from tieout.wiring import live
@@ -121,3 +125,55 @@ def test_a_market_that_was_opened_later_lacks_nothing_of_before(tmp_path: Path) 
             assert (outcome.row.status.value, list(outcome.breaks())) == ("clean", [])
 
     virtual.run(main())
+
+
+def test_edge_52_a_coin_that_was_listed_and_empty_at_the_opening_is_known_from_zero(
+    tmp_path: Path,
+) -> None:
+    """One that the venue did not know then stays unknown: nobody has ever said what it was."""
+
+    async def story(stage: Stage) -> None:
+        listed = {"USDT", "BTC"}
+        usdt = {**MAIN, "currency": "USDT", "wallet": "spot", "total": D(1000), "as_of": 1}
+        stage.venue.rows["balances"] = [usdt]
+        asked = stage.venue.fetch
+
+        async def of_listed(ask: Ask) -> Any:
+            answer = await asked(ask)
+            if ask.records != "balances":
+                return answer
+            return structs.replace(answer, symbols=frozenset(listed), wallets=frozenset({"spot"}))
+
+        stage.venue.fetch = of_listed  # type: ignore[method-assign]
+        await asyncio.sleep(60)
+        stage.venue.offers = frozenset({"balances"})
+        opening = await read_opening(stage.venue, clock=stage.clock, approved_by="me", pause=1)
+        stage.venue.offers = frozenset({"balances", "trades", "movements"})
+        stage.store.journal.append(opening)
+        ledger = LedgerBook("book", stage.store.journal, clock=stage.clock, **MAIN)
+        stage.monitor.setup = replace(stage.monitor.setup, internal=ledger)
+        await asyncio.sleep(60)
+        row, breaks = await stage.compare()
+        assert (row.status.value, breaks) == ("clean", []), row.reasons
+
+        bought = stage.trade("1", stage.now())
+        stage.venue.rows["trades"] = [bought]
+        btc = {**usdt, "currency": "BTC", "total": D(1)}
+        stage.venue.rows["balances"] = [{**usdt, "total": D(900)}, btc]
+        stage.store.journal.append([journal_entry("trades", bought, source="test")])
+        await asyncio.sleep(60)
+        row, breaks = await stage.compare()
+        assert (row.status.value, breaks) == ("clean", []), row.reasons
+
+        btc["total"] = D(3)  # what came without the book's knowing is a break, and not unknown
+        row, breaks = await stage.compare()
+        assert [each.content["kind"] for each in breaks] == ["BALANCE"], row.reasons
+        btc["total"] = D(1)
+
+        listed.add("NEW")
+        stage.venue.rows["balances"].append({**usdt, "currency": "NEW", "total": D(7)})
+        row, breaks = await stage.compare()
+        assert (row.status.value, breaks) == ("incomplete", [])
+        assert "NEW" in str(row.reasons)
+
+    play(tmp_path, reconciliation("balances"), story)

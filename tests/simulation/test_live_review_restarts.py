@@ -48,6 +48,20 @@ def test_a_lease_that_is_lost_while_it_reads_stores_nothing(tmp_path: Path) -> N
     play(tmp_path, reconciliation("positions"), story)
 
 
+def test_who_waits_for_a_lease_of_a_clock_that_was_ahead_says_how_to_break_it(
+    tmp_path: Path,
+) -> None:
+    async def story(stage: Stage) -> None:
+        late = stage.now() + HOUR * SECOND
+        assert stage.store.monitors.acquire("it", "host:1::x", seconds=30, now=late) is not None
+        assert await stage.monitor.compare() is None
+        assert stage.monitor.trouble is not None
+        assert "host:1::x holds its lease until 2026-01-01T01:00:30" in stage.monitor.trouble
+        assert "`tieout lease break it`" in stage.monitor.trouble
+
+    play(tmp_path, reconciliation("positions"), story)
+
+
 def test_an_end_in_the_middle_leaves_nothing_half_written(tmp_path: Path) -> None:
     async def story(stage: Stage) -> None:
         await asyncio.sleep(60)

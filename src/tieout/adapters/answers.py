@@ -56,7 +56,9 @@ def prepare() -> None:
 def _reasons(rows: Rows) -> tuple[str, ...]:
     if not rows.quarantined:
         return rows.reasons
-    return (*rows.reasons, f"{len(rows.quarantined)} records cannot be read")
+    number = len(rows.quarantined)
+    what = "1 record" if number == 1 else f"{number} records"
+    return (*rows.reasons, f"{what} cannot be read")
 
 
 def _array(cells: Sequence[Value], type_: ColumnType) -> Any:

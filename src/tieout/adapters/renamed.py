@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar, cast
 from msgspec.structs import replace
 
 from tieout.core.canonical import dumps, plain_record
-from tieout.core.live import Answer, Ask
+from tieout.core.live import Answer, Ask, Witness
 from tieout.core.model import Quarantined, Record, Value
 from tieout.core.read import RAW_LIMIT, Reading
 from tieout.core.text import NS, Unreadable
@@ -74,6 +74,32 @@ class _Renamed:
             quarantined=(*answer.quarantined, *quarantined),
             reasons=(*answer.reasons, *self._stale(answer)),
         )
+
+    async def second(self, ask: Ask, names: Iterable[str]) -> Witness | None:
+        """See `ports.Venue`."""
+        asking = getattr(self._feed, "second", None)
+        if asking is None:
+            return None
+        if ask.records == "balances":
+            found: Witness | None = await asking(ask, names)
+            return found
+        native = replace(ask, symbols=self._to_native(ask.symbols))
+        found = await asking(native, self._to_native(frozenset(names)) or ())
+        if found is None:
+            return None
+        return replace(found, held=tuple(map(self._canonical, found.held)))
+
+    async def order(self, symbol: str, order_id: str) -> Answer | None:
+        """See `ports.Venue`."""
+        asking = getattr(self._feed, "order", None)
+        if asking is None:
+            return None
+        for native in sorted(self._to_native(frozenset({symbol})) or ()):
+            answer: Answer | None = await asking(native, order_id)
+            if answer is not None and answer.records:
+                records, unreadable = self._renamed(answer.records, "orders")
+                return replace(answer, records=records, quarantined=tuple(unreadable))
+        return None
 
     async def instruments(self) -> Mapping[str, Instrument]:
         """See `ports.Venue`."""

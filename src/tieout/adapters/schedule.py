@@ -45,8 +45,13 @@ class Schedule:
         """Call `call` every so many seconds, first after that time; returns what stops it."""
         from apscheduler.triggers.interval import IntervalTrigger
 
+        async def tick() -> None:
+            # What is no coroutine function itself (a lambda) would be called on a thread, and the
+            # coroutine that it gives never awaited.
+            await call()
+
         trigger = IntervalTrigger(seconds=max(1, round(seconds)), timezone="UTC")
-        job = self._scheduler.add_job(call, trigger, name=name)
+        job = self._scheduler.add_job(tick, trigger, name=name)
 
         def stop() -> None:
             if self._scheduler.get_job(job.id) is not None:

@@ -9,11 +9,11 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tieout.core.rows import BreakRow, QuarantineRow, RunRow
 from tieout.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
     from tieout.config import Settings
+    from tieout.core.rows import BreakRow, QuarantineRow, RunRow
     from tieout.core.rules import Rules
 
 

@@ -19,16 +19,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from tieout.api import Report
 from tieout.api.importing import importing
 from tieout.api.notice import EVENTS, Notice, Ready
-from tieout.core.canonical import nanoseconds
-from tieout.core.rows import BreakFilter, RunRow
 from tieout.errors import TieoutError, UsageError
-from tieout.service.live.fitness import unfit, unfit_by
-from tieout.service.live.monitor import ELSEWHERE
 
+# Whatever else is needed is imported on the thread of its own: a name is looked up here for the
+# first time where the engine's loop runs, mostly.
 if TYPE_CHECKING:
+    from tieout.api import Report
+    from tieout.core.rows import RunRow
     from tieout.ports import Store
     from tieout.service.live.monitor import Monitor
     from tieout.service.live.supervisor import Supervisor
@@ -117,6 +116,8 @@ class Reconciler:
         try:
             return await asyncio.wait_for(self._call(self._ready()), timeout)
         except TimeoutError:
+            from tieout.service.live.fitness import unfit  # opened, so that it is there by now
+
             late = f"not everything was compared within {timeout:g} s"
             monitors = () if self._supervisor is None else self._supervisor.monitors
             return Ready(
@@ -173,9 +174,11 @@ class Reconciler:
 
     async def breaks(self, since: datetime | None = None) -> list[dict[str, Any]]:
         """Open breaks as `tieout run --breaks` writes them; those opened since then."""
-        from tieout.present import break_object
 
         async def rows() -> list[dict[str, Any]]:
+            from tieout.core.rows import BreakFilter
+            from tieout.present import break_object
+
             store = self._open_store()
             where = BreakFilter(states=("open", "in_review", "correcting"))
             found = await self._open_supervisor().offload(lambda: list(store.breaks(where)))
@@ -296,6 +299,9 @@ class Reconciler:
             self._started = asyncio.ensure_future(self._supervisor.start())
 
     async def _ready(self) -> Ready:
+        from tieout.service.live.fitness import unfit, unfit_by
+        from tieout.service.live.monitor import ELSEWHERE
+
         supervisor = self._open_supervisor()
         since = datetime.now(UTC) if self._started is None else self._opened_at
         if self._started is not None:
@@ -372,6 +378,8 @@ class Reconciler:
 
 
 def _report(outcome: RunOutcome) -> Report:
+    from tieout.api import Report
+
     return Report(outcome.row, list(outcome.breaks()), list(outcome.quarantine()))
 
 
@@ -380,4 +388,6 @@ def _ns(moment: datetime | None) -> int | None:
         return None
     if moment.tzinfo is None:
         raise UsageError(f"{moment} has no time zone", hint="pass an aware time, e.g. in UTC")
+    from tieout.core.canonical import nanoseconds
+
     return nanoseconds(moment)

@@ -28,6 +28,7 @@ breaks = group("List breaks, and look at one of them.")
 runs = group("List runs, and look at one of them.")
 config = group("Check a configuration, and say what it means.")
 db = group("Look after the store.")
+lease = group("See which process compares what, and break the lease of one that is dead.")
 
 
 def _version(wanted: bool) -> None:
@@ -203,6 +204,36 @@ def resume(
     resume(reconciliation, config=config, store=store, options=context.obj)
 
 
+@lease.command("list")
+def lease_list(config: Config = None, store: Store = None, format_: Short = "table") -> None:
+    """Show which process holds the lease of which monitor, and until when."""
+    from tieout.cli.lease import list_leases
+
+    list_leases(config, store, format_)
+
+
+@lease.command("break")
+def lease_break(
+    context: typer.Context,
+    reconciliation: Annotated[
+        str, typer.Argument(metavar="RECONCILIATION", help="Whose lease it is.")
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    watch: Annotated[
+        float, typer.Option(min=0, help="Seconds for which its holder must show no life.")
+    ] = 30.0,
+    config: Config = None,
+    store: Store = None,
+) -> None:
+    """Take a lease from a dead process whose clock was ahead. Refused where its holder lives."""
+    from tieout.cli.lease import break_lease
+
+    code = break_lease(
+        reconciliation, yes=yes, watch=watch, config=config, store=store, options=context.obj
+    )
+    raise typer.Exit(code)
+
+
 @app.command()
 def doctor(
     context: typer.Context,
@@ -331,4 +362,5 @@ app.add_typer(breaks, name="breaks")
 app.add_typer(runs, name="runs")
 app.add_typer(config, name="config")
 app.add_typer(db, name="db")
+app.add_typer(lease, name="lease")
 app.add_typer(book, name="book")

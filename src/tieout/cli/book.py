@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -119,6 +120,13 @@ def import_file(arguments: ImportArguments, options: Options) -> int:
         approved_by=approver,
     )
     found = service.with_unreadable(found, unreadable)
+    if spot := service.legs_on_spot(found.entries):
+        more = f" and {len(spot) - 3} more" if len(spot) > 3 else ""
+        warn(
+            f"fills of the spot markets {', '.join(spot[:3])}{more} name a leg: they move a"
+            " position, and no balance. Leave the column out where these are spot fills",
+            options,
+        )
     _show_unreadable(found.quarantined, options)
     with closing(wiring.open_store(url, dry_run=arguments.dry_run)) as store:
         return _write_imported(found, records, store, approver, arguments, options)
@@ -182,10 +190,15 @@ def _openings(number: int) -> str:
 
 
 def _lines(made: service.Plan) -> list[str]:
+    """A line an entry; those of currencies that are opened at zero for the first time as one."""
     rows = []
+    empty: Counter[tuple[str, ...]] = Counter()
     for entry in made.entries:
         records, account, venue, name, part = service.opening_key(entry)
         known = made.known.get(service.opening_key(entry))
+        if _is_empty(entry) and name != EVERYTHING and known is None:
+            empty[records, account, venue, part, written(entry.at)] += 1
+            continue
         price = entry.values.get("average_price")
         rows.append(
             [
@@ -200,8 +213,15 @@ def _lines(made: service.Plan) -> list[str]:
                 "-" if known is None else f"{_amount(known)} from {written(known.at)}",
             ]
         )
+    for (records, account, venue, part, at), number in empty.items():
+        what = count(number, "currency", "currencies")
+        rows.append([records, account, venue, what, part or "-", "0", "-", at, "-"])
     header = ("records", "account", "venue", "what", "part", "amount", "price", "from", "so far")
     return table(header, rows, right=".....rr..")
+
+
+def _is_empty(entry: JournalEntry) -> bool:
+    return entry.records == "balances" and not entry.values["total"]
 
 
 def _amount(entry: JournalEntry) -> str:

@@ -46,11 +46,14 @@ def book_open(
     replace: Replace = False,
     by: By = None,
     store: Store = None,
+    named: Annotated[
+        Path | None, typer.Option("--config", "-c", help="CONFIG, said like for other commands.")
+    ] = None,
 ) -> None:
     """Write opening entries from a venue: what it says twice, and a person approves."""
     from tieout.cli.book import OpenArguments, open_book
 
-    arguments = OpenArguments(config, source, as_of, pause, yes, replace, by, store)
+    arguments = OpenArguments(named or config, source, as_of, pause, yes, replace, by, store)
     raise typer.Exit(open_book(arguments, context.obj))
 
 

@@ -95,16 +95,21 @@ def _object(found: Projection, kinds: tuple[str, ...]) -> dict[str, Any]:
 def _lines(found: Projection, kinds: tuple[str, ...]) -> Iterator[str]:
     yield f"as of {written(found.as_of)}"
     for records in kinds:
-        rows = [_cells(record, records) for record in _shown(found, records)]
+        shown = list(_shown(found, records))
+        some = [record for record in shown if records != "balances" or record.values.get("total")]
+        rows = [_cells(record, records) for record in some]
         unknown = list(_unknown(found, records))
         rows += [_unknown_cells(key, records) for key, _ in unknown]
         yield ""
-        if not rows:
+        empty = len(shown) - len(some)
+        if not rows and not empty:
             yield paint(f"no {'open orders' if records == 'orders' else records}", "dim")
             continue
         columns = _COLUMNS[records]
         right = "".join("r" if name in _NUMBERS else "." for name in columns)
         yield from table([_title(name, records) for name in columns], rows, right=right)
+        if empty:
+            yield f"{count(empty, 'balance')} of zero"
         if unknown:
             yield f"{count(len(unknown), 'of them is', 'of them are')} unknown, not zero:"
             yield from (f"  {key.name} {key.part}: {why}" for key, why in unknown)

@@ -20,7 +20,16 @@ from tieout.core.rows import BreakFilter, BreakRow, HistoryRow
 from tieout.core.schema import RECORD_TYPES
 from tieout.errors import UsageError
 from tieout.ports import Store
-from tieout.present import age_seconds, break_object, marked, one_line, primary, utc, value_object
+from tieout.present import (
+    age_seconds,
+    break_object,
+    marked,
+    one_line,
+    priced_by,
+    primary,
+    utc,
+    value_object,
+)
 
 STATES = ("open", "in_review", "correcting", "resolved", "suppressed", "all")
 _ORDER = {
@@ -163,6 +172,7 @@ COLUMNS = (
     "differences",
     "value",
     "value_currency",
+    "value_prices",
     "first_seen",
     "opened_at",
     "age_seconds",
@@ -182,6 +192,7 @@ def _write_csv(objects: Iterable[dict[str, Any]]) -> None:
         flat = each | {
             "value": None if value is None else value["amount"],
             "value_currency": None if value is None else value["currency"],
+            "value_prices": None if value is None else value["prices"],
         }
         cells = [flat[name] for name in COLUMNS]
         written = writer.writerow(
@@ -222,6 +233,7 @@ def _heading(row: BreakRow, now: datetime) -> list[str]:
         ("state", f"{row.state}{', in doubt' if row.doubt else ''}"),
         ("cause", str(row.cause)),
         ("value", worth),
+        *([("priced by", priced_by(value))] if value and value["prices"] else []),
         ("first seen", utc(row.first_seen)),
         *_life(row, now),
         ("run", row.run_id),

@@ -163,7 +163,12 @@ def _needs(settings: Settings, source: SourceSettings) -> Needs:
         records += [(source.records, each.name) for each in users]
     options = source.options
     symbols = options.symbols if isinstance(options, VenueOptions) else frozenset()
-    return Needs(records, symbols)
+    every = {
+        each.name: each.live.every
+        for each in settings.reconciliations.values()
+        if each.live is not None and each.external == source.name and "interval" in each.live.on
+    }
+    return Needs(records, symbols, every)
 
 
 def _credentials(source: SourceSettings) -> tuple[list[Finding], list[str]]:

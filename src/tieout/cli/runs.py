@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from tieout.cli.arguments import one_of, opened
-from tieout.cli.console import out, plain_text, table
+from tieout.cli.console import count, out, plain_text, table
 from tieout.cli.summary import quarantine_line
 from tieout.core.rows import RunRow
 from tieout.core.scan import Coverage, InputFile
 from tieout.errors import UsageError
 from tieout.ports import Store
-from tieout.present import match_rate, one_line, quarantine_object, reasons, run_object, utc
+from tieout.present import match_rate, one_line, quarantine_object, run_object, scope, utc
 
 _PAGE = 50
 
@@ -60,7 +60,6 @@ def show_run(id_: str, *, config: Path | None, store: str | None, shape: str) ->
         data = run_object(row) | {
             "started_at": row.started_at.isoformat().replace("+00:00", "Z"),
             "rules_digest": row.rules_digest,
-            "reasons": reasons(row),
             "inputs": [_input(each) for each in _inputs(row)],
             "quarantine": [quarantine_object(each) for each in quarantine],
         }
@@ -170,9 +169,10 @@ def _facts(row: RunRow) -> list[str]:
 def _coverage(name: str, side: Coverage | None) -> list[tuple[str, str]]:
     if side is None:
         return [(name, "the source failed")]
-    text = f"{side.source}: {side.rows:,} records, {side.quarantined:,} unreadable"
+    text = f"{side.source}: {count(side.rows, 'record')}, {side.quarantined:,} unreadable"
     text += ", complete" if side.complete else ", incomplete"
-    return [(name, text), *((name, why) for why in (*side.reasons, *side.notes))]
+    only = [f"{side.source}: {said}"] if (said := scope(side)) is not None else []
+    return [(name, text), *((name, why) for why in (*only, *side.reasons, *side.notes))]
 
 
 def _inputs(row: RunRow) -> list[InputFile]:

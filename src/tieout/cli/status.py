@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from tieout.cli.arguments import one_of, opened
-from tieout.cli.console import age, out, table
+from tieout.cli.console import age, out, plain_text, table
+from tieout.cli.summary import scopes
 from tieout.core.model import Severity
 from tieout.core.rows import BreakFilter, RunRow
 from tieout.ports import Store
@@ -48,7 +49,10 @@ def status(config: Path | None, store: str | None, shape: str) -> None:
     header = ("reconciliation", "status", "business date", "ran", "open", "worst", "oldest")
     for line in table(header, [_row(each, now) for each in standings], right="....r"):
         if not out(line):
-            break
+            return
+    for each in standings:
+        for said in scopes(each.last):
+            out(plain_text(f"{each.last.reconciliation}: {said}"))
 
 
 def standing(store: Store) -> list[Standing]:

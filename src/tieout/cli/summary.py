@@ -13,7 +13,7 @@ from tieout.core.model import PlainRecord, Severity
 from tieout.core.money import plain
 from tieout.core.rows import BreakRow, QuarantineRow, RunRow
 from tieout.core.scan import Coverage
-from tieout.present import age_seconds, in_order, primary, reasons, utc
+from tieout.present import age_seconds, in_order, primary, reasons, scope, utc
 from tieout.service.runs import RunOutcome
 
 TOP = 5
@@ -40,7 +40,7 @@ def run_lines(outcome: RunOutcome, *, top: int = TOP, where: str = "") -> list[s
     status = str(row.status)
     name, said = plain_text(row.reconciliation), paint(status, _STATUS.get(status, "dim"))
     lines = [f"{paint(name, 'bold')}  {row.business_date}  {said}"]
-    lines.append(_fetch(row))
+    lines += [_fetch(row), *(f"  {'':<8}{plain_text(each)}" for each in scopes(row))]
     if status != "failed":
         lines += [_match(row), _breaks(row), *_top(outcome, top, where)]
     return lines + _quarantine(outcome, where)
@@ -63,6 +63,12 @@ def _fetch(row: RunRow) -> str:
     sides = [_side("internal", row.internal), _side("external", row.external)]
     good = all(each is not None and each.complete for each in (row.internal, row.external))
     return f"{_mark(good)} {'fetch':<8}{_dot().join(sides)}"
+
+
+def scopes(row: RunRow) -> list[str]:
+    """Where a side was asked by symbol: about which."""
+    sides = [side for side in (row.internal, row.external) if side is not None]
+    return [f"{each.source}: {said}" for each in sides if (said := scope(each)) is not None]
 
 
 def _side(name: str, coverage: Coverage | None) -> str:
@@ -146,16 +152,21 @@ def break_line(row: BreakRow, as_of: datetime) -> str:
 
 
 def subject(content: Mapping[str, Any]) -> str:
-    """What a break is about: symbol and id, or whatever its key has."""
+    """What a break is about: symbol, leg and id, or whatever its key has."""
     key = {name: text for name, text in content["key"].items() if text}
     record: PlainRecord = next((part["record"] for part in content["records"]), {})
-    first = key.get("symbol") or key.get("currency") or record.get("symbol")
+    first = next(
+        (text for text in map(key.get, ("symbol", "currency")) if text),
+        record.get("symbol") or record.get("currency"),
+    )
+    leg = key.get("leg")
     ids = [text for name, text in key.items() if name.endswith("_id")]
     if not ids and key.get("account"):
         ids = [key["account"]]
     elif any(text.startswith(DERIVED) for text in ids):
         ids = [brief(record.get("timestamp"))]
-    return " ".join(text for text in (first, *ids) if text) or " ".join(key.values())
+    parts = (first, None if leg == "net" else leg, *ids)
+    return " ".join(text for text in parts if text) or " ".join(key.values())
 
 
 def what_differs(content: Mapping[str, Any]) -> str:

@@ -201,6 +201,7 @@ class _Reader:
             what = f"a {side.type} cannot be the {key} side of a live reconciliation"
             self.findings.add(node, what, self._remedy(key, side))
         self._check_scope()
+        self._check_movements()
 
     def _check_scope(self) -> None:
         """A book of one account has nothing of another, and every record would be missing."""
@@ -231,6 +232,16 @@ class _Reader:
         if key == "internal":
             return f"there are: {', '.join(INTERNAL)}"
         return "what others say is asked of a venue: `type: venue`"
+
+    def _check_movements(self) -> None:
+        """Against a book that has none, every movement would be missing."""
+        internal = self.sides["internal"]
+        if self.records != "movements" or internal is None:
+            return
+        if isinstance(internal.options, FreqtradeOptions):
+            what = "freqtrade knows no movements: each of the venue's would be missing"
+            hint = "compare balances: a break that movements explain says so"
+            self.findings.add(self.entries["internal"], what, hint)
 
     def check_records(self) -> None:
         if self.records not in LOOKED_AT:

@@ -187,6 +187,13 @@ SQL: Final[Table] = {
         REQUIRED,
     ),
     "query": Key(text, "SELECT * FROM trades", "One SELECT. `:business_date` is bound.", REQUIRED),
+    "version": Key(
+        text,
+        "SELECT max(id), count(*) FROM fills",
+        "Of a live book: a cheap SELECT whose rows change whenever those of `query` could have.",
+        None,
+        "all rows of `query`, read once more",
+    ),
 }
 FRAME: Final[Table] = {}
 TYPES: Final[Mapping[str, Table]] = {"file": FILE, "sql": SQL, "frame": FRAME, **LIVE_TYPES}
@@ -329,7 +336,7 @@ def _options(type_: str, keys: dict[str, Any]) -> Options:
             options = {name: keys[name] for name in FILE if name != "path"}
             return FileOptions(paths=keys["path"] or (), **options)
         case "sql":
-            return QueryOptions(keys["url"], keys["query"])
+            return QueryOptions(keys["url"], keys["query"], keys["version"])
         case _:
             return FrameOptions()
 

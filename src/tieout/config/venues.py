@@ -224,6 +224,13 @@ VENUE: Final[Table] = {
     ),
     "options": Key(_options, "{rate_limit: 20}", "The adapter's own options.", {}),
     **_LIVE_KEYS,
+    "max_age": Key(
+        span,
+        "1m",
+        "What it says is stale after this time; its prices are none after five minutes, or this.",
+        None,
+        "never",
+    ),
 }
 
 METHOD: Final[Table] = {

@@ -6,6 +6,8 @@
 3. No record twice: copies are folded, superseded ones left out; where two contradict each other
    both are unreadable, so that nothing is said about their key.
 4. An unreadable row counts wherever it may belong to what was asked.
+5. A record from the future is unreadable: its time is wrong, and with it what it is compared by.
+   Clocks differ, so that it takes more than `MAX_SKEW` beyond the moment at which it was told.
 """
 
 from __future__ import annotations
@@ -13,12 +15,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from tieout.core.canonical import dumps, plain_record
+from tieout.core.canonical import dumps, instant, plain_record
 from tieout.core.live import EVENTS, Answer, Ask
 from tieout.core.match.identity import identify, settle_identities
 from tieout.core.model import Quarantined, Record, Side, Value
 from tieout.core.read import RAW_LIMIT
-from tieout.core.schema import RECORD_TYPES
+from tieout.core.schema import RECORD_TYPES, RecordType
+from tieout.core.text import NS
+
+MAX_SKEW: Final = 300 * NS
+"""Nanoseconds by which a record's time may be ahead of the moment at which it was told."""
+
+_CLOCKS: Final[Mapping[str, tuple[str, ...]]] = {
+    "trades": ("timestamp",),
+    "movements": ("timestamp",),
+    "orders": ("created_at", "updated_at"),
+    "positions": ("as_of",),
+    "balances": ("as_of",),
+}
 
 OPEN_ORDERS: Final = frozenset({"pending", "open", "partially_filled"})
 """States of an order that may still be filled. One without a state may, too."""
@@ -26,9 +40,7 @@ OPEN_ORDERS: Final = frozenset({"pending", "open", "partially_filled"})
 
 def belongs(values: Mapping[str, Value], ask: Ask) -> bool:
     """Whether a record with these values is among what `ask` asks for."""
-    name = "currency" if ask.records == "balances" else "symbol"
-    own = values.get(name)
-    if ask.symbols is not None and own is not None and own not in ask.symbols:
+    if not _named(values, ask):
         return False
     if ask.records in EVENTS:
         return _inside(values.get("timestamp"), ask)
@@ -38,6 +50,24 @@ def belongs(values: Mapping[str, Value], ask: Ask) -> bool:
         touched = values.get("updated_at")
         return _inside(values.get("created_at") if touched is None else touched, ask)
     return True
+
+
+def _named(values: Mapping[str, Value], ask: Ask) -> bool:
+    own = values.get("currency" if ask.records == "balances" else "symbol")
+    return ask.symbols is None or own is None or own in ask.symbols
+
+
+def ahead(values: Mapping[str, Value], records: str, told: int) -> tuple[str, str] | None:
+    """The time of a record that was told before it can have happened, and why; see rule 5.
+
+    Args:
+        told: when it was told, by the clock that its times are of: UTC nanoseconds.
+    """
+    for name in _CLOCKS.get(records, ()):
+        time = values.get(name)
+        if isinstance(time, int) and time > told + MAX_SKEW:
+            return name, f"{instant(time)} is {(time - told) // NS} s after it was told"
+    return None
 
 
 def is_open(values: Mapping[str, Value]) -> bool:
@@ -113,16 +143,36 @@ def answered(
         until = asked_at if ask.until is None else min(ask.until, asked_at)
         since = min(ask.since or 0, until)
         window = (since, until)
+    told, early = [], []
+    type_ = RECORD_TYPES[ask.records]
+    for record in records:
+        if (why := ahead(record.values, ask.records, answered_at)) is None:
+            if belongs(record.values, ask):
+                told.append(record)
+        elif _named(record.values, ask):
+            early.append(_early(source, record, type_, *why))
     return Answer(
         source=source,
         ask=ask,
-        records=tuple(record for record in records if belongs(record.values, ask)),
+        records=tuple(told),
         asked_at=asked_at,
         answered_at=answered_at,
-        quarantined=tuple(row for row in quarantined if belongs(row.values, ask)),
+        quarantined=(*(row for row in quarantined if belongs(row.values, ask)), *early),
         window=window,
         symbols=wanted,
         reasons=reasons,
         doubt=doubt,
         notes=notes,
+    )
+
+
+def _early(source: str, record: Record, type_: RecordType, field: str, reason: str) -> Quarantined:
+    return Quarantined(
+        source=source,
+        place=type_.name,
+        row=record.row or 0,
+        reason=reason,
+        raw=dumps(plain_record(record.values, type_))[:RAW_LIMIT],
+        field=field,
+        values={name: each for name, each in record.values.items() if name != field},
     )

@@ -70,6 +70,11 @@ class Bench:
         )
 
     @cached_property
+    def overfills(self) -> bool:
+        """Whether an order may be filled beyond its quantity: both are compared."""
+        return self.records.name == "orders" and {"filled", "quantity"} <= set(self.plan.compared)
+
+    @cached_property
     def valuation(self) -> Valuation:
         return Valuation(self.instruments, self.prices, self.as_of)
 

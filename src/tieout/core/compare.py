@@ -128,6 +128,8 @@ def finding(column: Compared, pair: Pair, records: str, valuation: Valuation) ->
             if _cancelled_yet_filled(left, right) or _cancelled_yet_filled(right, left):
                 subject = CANCELLED
     value = valuation.difference(column.name, left, right)
+    if kind is Kind.OVERFILL and internal == external:
+        value = valuation.difference("filled", left, {"filled": left.get("quantity")})
     amount, of = None, None
     if column.name == AMOUNTS.get(records):
         if isinstance(internal, Decimal) and isinstance(external, Decimal):
@@ -141,6 +143,16 @@ def _opposite(internal: Value, external: Value) -> bool:
         and isinstance(external, Decimal)
         and ((internal < 0 < external) or (external < 0 < internal))
     )
+
+
+def both_overfilled(pair: Pair) -> bool:
+    """Whether both sides say that more of an order was filled than its quantity.
+
+    A quantity of zero states none: that of an order by its worth.
+    """
+    ours, theirs = pair.internal.values, pair.external.values
+    stated = bool(ours.get("quantity")) and bool(theirs.get("quantity"))
+    return stated and _overfilled(ours) and _overfilled(theirs)
 
 
 def _overfilled(order: Mapping[str, Value]) -> bool:

@@ -15,23 +15,25 @@ Pairs
      Its kind is the first of its findings' kinds in the order of `Kind`.
   5. An amount of a position or balance, or a whole one that the other side lacks, that is worth
      no more than the rules' value tolerance is inside tolerance. Of unknown worth, it is not.
-  6. A check looks at the internal record and its PnL row. No row, no PnL in it, or a side or
+  6. An order that both sides say was filled beyond its quantity breaks by `filled`, though they
+     agree on it: somebody holds more than was ordered. It takes both columns to be compared.
+  7. A check looks at the internal record and its PnL row. No row, no PnL in it, or a side or
      formula that the check needs and does not have: no check, no break.
 Singles
-  7. A partner that is there but unreadable makes the record Unknown; so does a side that does
+  8. A partner that is there but unreadable makes the record Unknown; so does a side that does
      not cover it. Only a covered side can lack a record.
-  8. A position or balance of zero equals nothing at all: Flat.
-  9. A record is MISSING on the other side once as_of is after its deadline, and Expected until
+  9. A position or balance of zero equals nothing at all: Flat.
+ 10. A record is MISSING on the other side once as_of is after its deadline, and Expected until
      then. The deadline runs from the record's clock, else from the start (UTC) of the business
      date that it came with: from as_of it would never pass. Without a deadline there is no
      waiting, except that an event later than or at as_of is still Expected. A snapshot of now
      (its clock is `as_of`) was never in flight, so it waits for nothing.
- 10. A MISSING break is in doubt if its side has quarantined rows of which the key is unreadable.
+ 11. A MISSING break is in doubt if its side has quarantined rows of which the key is unreadable.
 Breaks
- 11. The id is that of the anchor record's identity: the internal primary record, else the
+ 12. The id is that of the anchor record's identity: the internal primary record, else the
       external one. A pair says in `alias` what id it had while its internal record was missing.
- 12. Severity is the worst over all findings. The value at risk is the largest of theirs.
- 13. Equal candidates give equal breaks: records are sorted by side, role and content.
+ 13. Severity is the worst over all findings. The value at risk is the largest of theirs.
+ 14. Equal candidates give equal breaks: records are sorted by side, role and content.
 """
 
 from __future__ import annotations
@@ -54,6 +56,7 @@ from tieout.core.checks import FailedCheck, failed_checks
 from tieout.core.compare import (
     AMOUNTS,
     Compared,
+    both_overfilled,
     difference,
     finding,
     is_worth_little,
@@ -124,6 +127,8 @@ def _decide_pair(pair: Pair, bench: Bench) -> Outcome:
             used.append((name, small))
         else:
             breaking.append(column)
+    if bench.overfills and both_overfilled(pair):
+        breaking = [each for each in bench.compared if each in breaking or each.name == "filled"]
     failed = failed_checks(pair, bench.rules.checks, bench.valuation) if pair.checked else ()
     if breaking or failed:
         return _pair_break(pair, breaking, failed, bench)
@@ -165,7 +170,7 @@ def _is_flat(record: Record, records: RecordType) -> bool:
 
 
 def past_deadline(record: Record, bench: Bench) -> bool:
-    """Whether the other side has had its time to show a partner; see invariant 9."""
+    """Whether the other side has had its time to show a partner; see invariant 10."""
     clock, deadline = bench.records.clock, bench.rules.deadline
     if clock == "as_of":
         return True

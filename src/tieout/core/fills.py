@@ -4,7 +4,8 @@
    after the point, half to even: equal fills give equal prices, in any order of arrival.
 2. What the fills of an order do not agree on is absent from their sum; fees in several
    currencies have no sum.
-3. The sum of an order has one id, `order:<order id>`, however many fills it has so far.
+3. A fill that was busted is not in the sum, nor one that another stands in the place of.
+4. The sum of an order has one id, `order:<order id>`, however many fills it has so far.
 
 An order is summed only as far as its fills are given: ask for them from before the order was
 placed, else the sum is too small.
@@ -18,6 +19,7 @@ from decimal import Decimal
 from functools import reduce
 from typing import Final
 
+from tieout.core.amended import families
 from tieout.core.model import Record, Value
 from tieout.core.money import add, multiply, quotient
 from tieout.core.schema import TRADES
@@ -38,11 +40,22 @@ def by_order(records: Iterable[Record]) -> list[Record]:
     A trade that names no order (a liquidation, a settlement) stays as it is.
     """
     groups: dict[tuple[Value, ...], list[Record]] = defaultdict(list)
-    for number, record in enumerate(records):
+    for number, record in enumerate(_standing(records)):
         alone = record.values.get("order_id") is None
         key = (number,) if alone else tuple(record.values.get(name) for name in _KEY)
         groups[key].append(record)
     return [_summed(group) for group in groups.values()]
+
+
+def _standing(records: Iterable[Record]) -> list[Record]:
+    """The fills that count: the last one of each family, unless it is a bust."""
+    given = list(records)
+    values = [record.values for record in given]
+    if all(each.get("exec_type") != "bust" and each.get("supersedes") is None for each in values):
+        return given
+    last = (family.members[-1] for family in families(values))
+    stands = {id(each) for each in last if each.get("exec_type") != "bust"}
+    return [record for record in given if id(record.values) in stands]
 
 
 def fees(records: Iterable[Record]) -> dict[str, Decimal]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from tieout.core.canonical import content, digest, dumps
 from tieout.core.model import Break
 from tieout.core.money import plain
+from tieout.core.priced import prices_text
 
 SNAPSHOT_TIMES = frozenset({"as_of", "created_at", "updated_at"})
 """When a snapshot was taken: it moves with every run, and changes nothing about a break."""
@@ -17,6 +18,7 @@ class Found(NamedTuple):
 
     Attributes:
         severity: its number. `amount`, `currency`: the value at risk; None where unknown.
+        prices: by which it was valued, see `core.priced`.
         content: canonical JSON. `binding`: the digest of what a decision about it is bound to.
     """
 
@@ -30,6 +32,7 @@ class Found(NamedTuple):
     currency: str | None
     content: str
     binding: str
+    prices: str | None = None
 
 
 def found_of(brk: Break, *, snapshot: bool) -> Found:
@@ -46,6 +49,7 @@ def found_of(brk: Break, *, snapshot: bool) -> Found:
         currency=None if brk.value is None else brk.value.currency,
         content=text,
         binding=_bound(brk, text, snapshot),
+        prices=prices_text(brk.value),
     )
 
 

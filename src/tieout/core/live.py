@@ -29,12 +29,15 @@ class Ask(Struct, frozen=True):
             Orders without them: only those that are open.
         symbols: what it is restricted to; None: everything that the source can give. Of balances
             these are currencies.
+        known: of orders, those that are open have just been asked for: they may be left out, where
+            the list of those that were placed since then does without them. They may be there.
     """
 
     records: str
     since: int | None = None
     until: int | None = None
     symbols: frozenset[str] | None = None
+    known: bool = False
 
 
 class Answer(Struct, frozen=True):
@@ -55,6 +58,8 @@ class Answer(Struct, frozen=True):
         reasons: why the answer is not complete; empty where it is.
         doubt: why it is not trusted, though it is complete: suddenly empty, say.
         notes: what a person should know: what the source does not give.
+        coarse: the source's clock is known so badly that it has told more than `window` says: all
+            that had happened when it was asked, as far as the end of what it was asked for.
     """
 
     source: str
@@ -71,11 +76,24 @@ class Answer(Struct, frozen=True):
     reasons: tuple[str, ...] = ()
     doubt: str | None = None
     notes: tuple[str, ...] = ()
+    coarse: bool = False
 
     @property
     def complete(self) -> bool:
         """Whether a record that is not in it is not there. Unreadable rows leave that open."""
         return not self.reasons and not self.quarantined
+
+
+class Witness(Struct, frozen=True):
+    """What another endpoint of a venue says of a snapshot in which suddenly nothing is.
+
+    Attributes:
+        method: who says it, for people.
+        held: what it says is there; empty: nothing, as the snapshot has it.
+    """
+
+    method: str
+    held: tuple[str, ...] = ()
 
 
 class Permissions(Struct, frozen=True):

@@ -162,11 +162,40 @@ class Quarantined(Struct, frozen=True):
     values: Mapping[str, Value] = default(default_factory=dict)
 
 
-class Money(Struct, frozen=True):
-    """An amount in a currency."""
+class Priced(Struct, frozen=True):
+    """A price that a value was worked out with.
+
+    Attributes:
+        pair: `BTC/USD`; None: the record's own price, which it states itself.
+        as_of: UTC nanoseconds; None where not known.
+    """
+
+    pair: str | None = None
+    price: Decimal | None = None
+    as_of: int | None = None
+
+
+OWN_PRICE: Final = (Priced(),)
+
+
+class Money(Struct, frozen=True, eq=False):
+    """An amount in a currency. Equal ones may come from different prices.
+
+    Attributes:
+        by: the prices that made it, conversions last; empty where no price was needed.
+    """
 
     amount: Decimal
     currency: str
+    by: tuple[Priced, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Money):
+            return NotImplemented
+        return self.amount == other.amount and self.currency == other.currency
+
+    def __hash__(self) -> int:
+        return hash((self.amount, self.currency))
 
 
 class Difference(Struct, frozen=True):

@@ -54,6 +54,8 @@ def may_break(
         for name in plan.compared
         if name not in paired_on
     ]
+    if plan.records.name == "orders" and {"filled", "quantity"} <= set(plan.compared):
+        tests.append(_overfilled(paired_on))
     tests += [
         _check_may_break(check, index, multipliers=multipliers)
         for index, check in enumerate(checks)
@@ -117,6 +119,14 @@ def _beyond(left: nw.Expr, right: nw.Expr, name: str, bounds: ColumnBounds) -> n
         amount = _of_symbol(f"tolerance_{name}", bounds.default.amount, bounds)
         return (difference > amount) & beyond
     return beyond
+
+
+def _overfilled(paired_on: Sequence[str]) -> nw.Expr:
+    """Whether both sides say that more of an order was filled than its quantity."""
+    if {"filled", "quantity"} & set(paired_on):
+        return nw.lit(value=True)  # pairs need not have the columns that they were joined on
+    (ours, theirs), (our_whole, their_whole) = _sides("filled"), _sides("quantity")
+    return (ours > our_whole) & (theirs > their_whole)
 
 
 def _of_symbol(column: str, default: Decimal | int, bounds: ColumnBounds) -> nw.Expr:

@@ -215,6 +215,8 @@ class Coverage:
         window: the times that are covered, where the source declares it; else None.
         everything: it repeats the whole history, not only its business date.
         totals: control totals as read: column to sum.
+        symbols: those that it is about, where it was asked for by symbol: outside of them nothing
+            is missing, and nothing is clean. None: all.
     """
 
     source: str
@@ -228,3 +230,4 @@ class Coverage:
     totals: Mapping[str, Decimal] = field(default_factory=dict)
     inputs: tuple[InputFile, ...] = ()
     notes: tuple[str, ...] = ()
+    symbols: tuple[str, ...] | None = None

@@ -7,6 +7,8 @@ Invariants:
    for an inverse pair or an inverse contract, at the same scale.
 3. An amount that is already in the wanted currency is left as it is.
 4. Value at risk is never negative.
+5. A value says by which prices it came about (`Money.by`): the record's own, or pairs with their
+   times, conversions last. They are no part of what is compared or decided.
 
 An inverse contract is one whose quantity counts units of the quote currency: its value is
 quantity x multiplier in that currency, without a price.
@@ -21,7 +23,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
-from tieout.core.model import Money, Value
+from tieout.core.model import OWN_PRICE, Money, Priced, Value
 from tieout.core.money import distance, multiply, quotient, rounded
 
 ONE: Final = Decimal(1)
@@ -50,10 +52,16 @@ _UNKNOWN: Final = Instrument()
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The price of a pair, `BTC/USD`. `as_of`: UTC nanoseconds; None where not known."""
+    """The price of a pair, `BTC/USD`.
+
+    Attributes:
+        as_of: UTC nanoseconds; None where not known.
+        max_age: as that of `Prices`, which it replaces; None: that one counts.
+    """
 
     price: Decimal
     as_of: int | None = None
+    max_age: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,40 +81,46 @@ class Prices:
 
     def price(self, pair: str, as_of: int) -> Decimal | None:
         """The usable price of `pair`, if there is one."""
+        quote = self.quote(pair, as_of)
+        return quote.price if quote is not None else None
+
+    def quote(self, pair: str, as_of: int) -> Quote | None:
+        """The usable price of `pair` with its time, if there is one."""
         quote = self.quotes.get(pair)
         if quote is None:
             return None
-        if self.max_age is not None and (
-            quote.as_of is None or abs(as_of - quote.as_of) > self.max_age
-        ):
+        most = quote.max_age if quote.max_age is not None else self.max_age
+        if most is not None and (quote.as_of is None or abs(as_of - quote.as_of) > most):
             return None
-        return quote.price
+        return quote
 
     def convert(self, money: Money, to: str, as_of: int) -> Money | None:
         """`money` in the currency `to`: directly, inversely, else through `via`; else None."""
         if money.currency == to:
             return money
-        amount = self._hop(money.amount, money.currency, to, as_of)
-        if amount is not None:
-            return Money(amount, to)
-        if not self.via:
-            return None
-        amount, current = money.amount, money.currency
+        direct = self._hop(money, to, as_of)
+        if direct is not None or not self.via:
+            return direct
+        current = money
         for currency in (*self.via, to):
-            if currency != current:
-                amount = self._hop(amount, current, currency, as_of)
-            if amount is None:
+            if currency == current.currency:
+                continue
+            hop = self._hop(current, currency, as_of)
+            if hop is None:
                 return None
-            current = currency
-        return Money(amount, to)
+            current = hop
+        return current
 
-    def _hop(self, amount: Decimal, source: str, to: str, as_of: int) -> Decimal | None:
-        direct = self.price(f"{source}/{to}", as_of)
-        if direct is not None and direct > 0:
-            return rounded(multiply(amount, direct))
-        inverse = self.price(f"{to}/{source}", as_of)
-        if inverse is not None and inverse > 0:
-            return quotient(amount, inverse)
+    def _hop(self, money: Money, to: str, as_of: int) -> Money | None:
+        for pair, inverse in ((f"{money.currency}/{to}", False), (f"{to}/{money.currency}", True)):
+            quote = self.quote(pair, as_of)
+            if quote is None or quote.price <= 0:
+                continue
+            price = quote.price
+            amount = (
+                quotient(money.amount, price) if inverse else rounded(multiply(money.amount, price))
+            )
+            return Money(amount, to, (*money.by, Priced(pair, price, quote.as_of)))
         return None
 
 
@@ -260,7 +274,7 @@ class Valuation:
         price = self._price(values)
         if price is None:
             return None
-        return Money(rounded(multiply(size, price.amount.copy_abs())), price.currency)
+        return Money(rounded(multiply(size, price.amount.copy_abs())), price.currency, price.by)
 
     def _repriced(self, gap: Decimal, price: Decimal, values: Mapping[str, Value]) -> Money | None:
         """|price difference| x quantity x multiplier; for an inverse contract ÷ price."""
@@ -280,7 +294,7 @@ class Valuation:
         for column in ("price", "average_price"):
             own = values.get(column)
             if isinstance(own, Decimal):
-                return Money(own, currency) if currency is not None else None
+                return Money(own, currency, OWN_PRICE) if currency is not None else None
         symbol = values.get("symbol")
         if not isinstance(symbol, str):
             return None
@@ -289,5 +303,7 @@ class Valuation:
         if quoted is None:
             return None
         pair = symbol.partition(":")[0] if own_quote else f"{symbol}/{quoted}"
-        price = self.prices.price(pair, self.as_of)
-        return Money(price, quoted) if price is not None else None
+        quote = self.prices.quote(pair, self.as_of)
+        if quote is None:
+            return None
+        return Money(quote.price, quoted, (Priced(pair, quote.price, quote.as_of),))

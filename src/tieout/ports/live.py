@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
-from tieout.core.live import Answer, Ask, Permissions
+from tieout.core.live import Answer, Ask, Permissions, Witness
 from tieout.core.model import Quarantined, Record, Severity
 from tieout.core.read import Reading
 from tieout.core.valuation import Instrument
+
+
+@dataclass(slots=True)
+class Spending:
+    """What a comparison takes of a venue's rate limit.
+
+    Attributes:
+        seconds: for which the venue's pace was used up by its questions.
+    """
+
+    seconds: float = 0.0
+
+
+spending: ContextVar[Spending | None] = ContextVar("spending", default=None)
+"""Where the questions of the present task are counted."""
 
 
 class Feed(Protocol):
@@ -54,6 +70,31 @@ class Venue(Feed, Protocol):
         ...
 
     async def permissions(self) -> Permissions: ...
+
+    async def second(self, ask: Ask, names: Iterable[str]) -> Witness | None:
+        """What another endpoint says of a snapshot in which suddenly nothing is.
+
+        Args:
+            names: symbols or currencies that may be there all the same.
+
+        Returns:
+            None where the venue has no other endpoint, or it cannot tell.
+
+        Raises:
+            SourceError: there is no answer that can be used.
+        """
+        ...
+
+    async def order(self, symbol: str, order_id: str) -> Answer | None:
+        """One order, however old it is.
+
+        Returns:
+            None where the venue cannot be asked for one.
+
+        Raises:
+            SourceError: there is no answer that can be used; also where it knows no such order.
+        """
+        ...
 
     async def instruments(self) -> Mapping[str, Instrument]:
         """By unified symbol. The only thing that is cached."""

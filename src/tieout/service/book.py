@@ -5,6 +5,8 @@
 2. It counts from the first reading on; from an earlier instant only where the venue says that
    nothing has happened since.
 3. Where the venue's answer is about everything, so is the opening: what it does not name was zero.
+   Where it is about the currencies that it lists, those of them that hold nothing are opened at
+   zero, in each of its wallets. What the venue did not know then stays unknown.
 4. A key that was opened already is opened anew only on purpose, by a later entry.
 5. An import of what is there already adds nothing.
 """
@@ -16,6 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
+
+from msgspec import structs
 
 from tieout.core.canonical import dumps, instant, nanoseconds, plain_record
 from tieout.core.journal import EVERYTHING, OPENINGS, JournalEntry, journal_entry
@@ -95,6 +99,7 @@ async def read_opening(
     second = await _read(feed, kinds)
     for one, other in zip(first, second, strict=True):
         _check_equal(feed.name, one, other)
+    first = [_about_both(one, other) for one, other in zip(first, second, strict=True)]
     at = max(answer.answered_at for answer in first)
     if as_of is not None and as_of < at:
         await _check_still(feed, as_of, clock)
@@ -122,25 +127,50 @@ def _named(answer: Answer) -> list[dict[str, Value]]:
     ]
 
 
+def _about_both(one: Answer, other: Answer) -> Answer:
+    """`one`, about no more than two equal answers are about both."""
+
+    def shared(left: frozenset[str] | None, right: frozenset[str] | None) -> frozenset[str] | None:
+        if left is None or right is None:
+            return right if left is None else left
+        return left & right
+
+    return structs.replace(
+        one,
+        symbols=shared(one.symbols, other.symbols),
+        wallets=shared(one.wallets, other.wallets),
+    )
+
+
 def _everything(answer: Answer, feed: Feed) -> list[dict[str, Value]]:
-    """Openings of zero for what a whole answer does not name; of balances in each of its wallets.
+    """Openings of zero for what an answer is about and does not name; of balances in each of its
+    wallets.
 
     An answer that neither has a balance nor names its wallets does not say which it is about.
     """
     place = {
         name: getattr(feed, name, None) or _only(answer, name) for name in ("account", "venue")
     }
-    if answer.symbols is not None or None in place.values():
+    if None in place.values():
         return []
     if answer.ask.records == "positions":
-        return [{**place, "symbol": EVERYTHING, "quantity": _ZERO}]
+        # Of a symbol that is covered and flat nobody says in which legs it may be held.
+        whole = answer.symbols is None
+        return [{**place, "symbol": EVERYTHING, "quantity": _ZERO}] if whole else []
     # Also those that are covered and empty: what comes into them later is not unknown.
     wallets = {record.values.get("wallet") for record in answer.records} | (answer.wallets or set())
-    rows: list[dict[str, Value]] = []
-    for wallet in sorted(wallets, key=str):
-        own = {} if wallet is None else {"wallet": wallet}
-        rows.append({**place, "currency": EVERYTHING, **own, "total": _ZERO})
-    return rows
+    held = {(each.values.get("currency"), each.values.get("wallet")) for each in answer.records}
+    return [
+        {
+            **place,
+            "currency": currency,
+            **({} if wallet is None else {"wallet": wallet}),
+            "total": _ZERO,
+        }
+        for currency in sorted(answer.symbols if answer.symbols is not None else {EVERYTHING})
+        for wallet in sorted(wallets, key=str)
+        if (currency, wallet) not in held
+    ]
 
 
 def _only(answer: Answer, name: str) -> Value:
@@ -318,6 +348,17 @@ def entries_of(
         else:
             entries.append(entry)
     return Imported(tuple(entries), tuple(quarantined))
+
+
+def legs_on_spot(entries: Iterable[JournalEntry]) -> tuple[str, ...]:
+    """The spot markets of fills that name a leg: these move a position, and no balance."""
+    found = set()
+    for entry in entries:
+        symbol = entry.values.get("symbol")
+        if entry.records == "trades" and entry.values.get("leg") is not None:
+            if isinstance(symbol, str) and "/" in symbol and ":" not in symbol:
+                found.add(symbol)
+    return tuple(sorted(found))
 
 
 def with_unreadable(found: Imported, more: Iterable[Quarantined]) -> Imported:

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 from typing import Final, TypeVar
 
-from tieout.core.live import EVENTS, Permissions
+from tieout.core.canonical import nanoseconds
+from tieout.core.live import EVENTS, Ask, Permissions
 from tieout.core.money import plain
 from tieout.core.text import NS
 from tieout.errors import SourceError, TieoutError, VenueUnsupported
-from tieout.ports import Book, Feed, Venue
+from tieout.ports import Book, Feed, Spending, Venue, spending
+from tieout.service.live.budget import Share, crowded, room
 
 T = TypeVar("T")
 
@@ -29,6 +32,10 @@ SKEW_WARN: Final = NS
 SKEW_FAIL: Final = 5 * NS
 """Venues refuse requests that were signed 5 s ago, by their clock; and by the clock of both fills
 are ordered."""
+
+MINUTE: Final = 60 * NS
+OFTEN: Final = MINUTE
+"""Intervals that are shorter are held against the venue's rate limit."""
 
 EXPIRES_SOON: Final = timedelta(days=14)
 
@@ -59,10 +66,12 @@ class Needs:
     Attributes:
         records: record type to the reconciliations that compare it.
         symbols: those that the configuration names.
+        every: reconciliation to nanoseconds between two of its comparisons.
     """
 
     records: Sequence[tuple[str, str]] = ()
     symbols: frozenset[str] = frozenset()
+    every: Mapping[str, int] = field(default_factory=dict)
 
 
 async def examine_venue(venue: Venue, needs: Needs, now: datetime) -> list[Finding]:
@@ -82,7 +91,63 @@ async def examine_venue(venue: Venue, needs: Needs, now: datetime) -> list[Findi
         found.append(instruments)
     else:
         found += _symbols(instruments, needs.symbols)
+        found += await _room(venue, needs, nanoseconds(now))
     return found
+
+
+async def _room(venue: Venue, needs: Needs, now: int) -> list[Finding]:
+    """Whether the rate limit has room for monitors that compare often, by asking what they ask.
+
+    That is the least: they ask about every symbol that the book has, and twice where one breaks.
+    """
+    compared = [(records, name) for records, name in needs.records if records in venue.offers]
+    known = [
+        (records, name, needs.every[name]) for records, name in compared if name in needs.every
+    ]
+    if not known or min(every for *_, every in known) >= OFTEN:
+        return []
+    shares = []
+    for records, name, every in known:
+        shares.append(Share(name, await _spent(venue, _asks(records, needs.symbols, now)), every))
+    confirmed = [every for records, _, every in known if records in ("positions", "balances")]
+    beside = [Ask("prices")] if "prices" in venue.offers else []
+    if confirmed:  # what is the same for all is asked once
+        beside += _events(venue, needs.symbols, now - MINUTE // 3, now)
+    shares.append(
+        Share("what they share", await _spent(venue, beside), min(confirmed, default=every))
+    )
+    why = crowded(shares)
+    if why is not None:
+        hint = "compare less often; see `every` in docs/live.md"
+        return [Finding("rate limit", Health.WARN, why, hint)]
+    text = f"its monitors ask for {room(shares):.0%} of it, or more"
+    return [Finding("rate limit", Health.OK, text)]
+
+
+def _asks(records: str, symbols: frozenset[str], now: int) -> list[Ask]:
+    """What a comparison of these asks for."""
+    if records in EVENTS:
+        return [Ask(records, now - 60 * MINUTE, now)]
+    if records == "orders" and symbols:
+        return [Ask(records), Ask(records, now - 24 * 60 * MINUTE, None, symbols, known=True)]
+    return [Ask(records)]
+
+
+def _events(venue: Venue, symbols: frozenset[str], since: int, until: int) -> list[Ask]:
+    names = {"trades": symbols or None}
+    return [Ask(each, since, until, names.get(each)) for each in EVENTS if each in venue.offers]
+
+
+async def _spent(venue: Venue, asks: Iterable[Ask]) -> float:
+    """Seconds of the venue's pace that these questions take. What fails is not asked again."""
+    spent = Spending()
+    token = spending.set(spent)
+    try:
+        for ask in asks:
+            await _asked("rate limit", partial(venue.fetch, ask))
+    finally:
+        spending.reset(token)
+    return spent.seconds
 
 
 async def examine_book(book: Book, needs: Needs) -> list[Finding]:

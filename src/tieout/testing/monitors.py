@@ -33,7 +33,7 @@ class MemoryMonitors:
         with self._lock:
             held = self._leases.get(name)
             if held is not None and held.holder == holder:
-                lease = replace(held, until=max(until, held.until))
+                lease = replace(held, until=max(until, held.until + 1))
             elif held is not None and held.until > now:
                 return None
             else:
@@ -50,6 +50,17 @@ class MemoryMonitors:
     def holds(self, lease: Lease) -> bool:
         held = self._leases.get(lease.name)
         return held is not None and (held.holder, held.fence) == (lease.holder, lease.fence)
+
+    def leases(self) -> Sequence[Lease]:
+        return [self._leases[name] for name in sorted(self._leases)]
+
+    def break_lease(self, lease: Lease) -> bool:
+        with self._lock:
+            if self._leases.get(lease.name) != lease:
+                return False
+            del self._leases[lease.name]
+            self._fences[lease.name] += 1
+            return True
 
     def pause(self, pause: Pause) -> None:
         self._pauses[pause.scope] = pause

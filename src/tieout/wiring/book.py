@@ -56,7 +56,11 @@ def query_book(source: SourceSettings, records: str, clock: Clock) -> QueryBook:
         allow_empty=source.allow_empty,
     )
     query = Query(partial(SqlSource, settings), source.reading(kind))
-    return QueryBook(source.name, {kind: query}, clock)
+    version = None
+    if options.version is not None:
+        asked = replace(settings, query=options.version, used=None, floats="shortest")
+        version = partial(SqlSource, asked)
+    return QueryBook(source.name, {kind: query}, clock, version=version)
 
 
 def ledger_book(store: Store, *, account: str | None, venue: str | None) -> LedgerBook:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,7 @@ class Feeds:
         self._given = dict(given or {})
         self._open: dict[tuple[str | None, ...], Feed] = {}
         self._universes: dict[tuple[str, str], Universe] = {}
+        self._users: dict[str, Counter[str]] = defaultdict(Counter)
 
     def open(self, name: str, *, records: str = "trades", other: str | None = None) -> Feed:
         """The feed of a source. `other`: the side that a book without an account stands beside.
@@ -67,12 +69,21 @@ class Feeds:
         """
         if name in self._given:
             return self._given[name]
+        from tieout.adapters.joint import joint
+
         source = self._settings.sources[name]
         key = (name, *self._about(source, records, other))
         found = self._open.get(key)
         if found is None:
-            found = self._open[key] = _named(source, self._opened(source, records, other))
+            found = self._opened(source, records, other)
+            if source.type == "venue":
+                found = joint(found, self._users[name])
+            found = self._open[key] = _named(source, found)
         return found
+
+    def used(self, name: str, records: str) -> None:
+        """One more monitor compares these records of a source: what several ask is asked once."""
+        self._users[name][records] += 1
 
     def universe(self, internal: str, external: str, configured: frozenset[str]) -> Universe:
         """What a venue is asked for beside a book. All reconciliations of the two share it: where

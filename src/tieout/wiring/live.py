@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -43,6 +41,9 @@ _T = TypeVar("_T")
 
 SECOND = 1_000_000_000
 
+PRICE_AGE = 300 * SECOND
+"""Nanoseconds after which a price of a venue is none, where its source does not say `max_age`."""
+
 AVERAGE_PRICE = Tolerance(Measure.RELATIVE, Decimal("0.0001"))
 """Of live positions, where the configuration does not say: venues round an average, each its own
 way, and state it with two to eight decimals."""
@@ -65,6 +66,7 @@ def live_setup(
     if isinstance(options, VenueOptions):
         book = of_markets(book, records, options.venue)
     venue = feeds.open(external.name, records=records)
+    feeds.used(external.name, records)
     if records == "positions" and _costs_otherwise(internal.options):
         rules = replace(rules, ignore=rules.ignore | {"average_price", "cost"})
     if records == "positions" and "average_price" not in rules.compare:
@@ -88,6 +90,7 @@ def live_setup(
         every=live.every,
         on=live.on,
         quotes=partial(_quotes, settings, prices) if prices is not None else None,
+        price_age=PRICE_AGE if external.max_age is None else external.max_age,
         summed=isinstance(internal.options, FreqtradeOptions),
         everywhere=_everywhere(internal, records, feeds),
     )
@@ -212,6 +215,8 @@ async def supervised(
     Raises:
         UsageError: none of them is live.
     """
+    from tieout.adapters.store.processes import holder_here
+
     world = world or World()
     clock, every = world.clock or system_clock(), world.every
     chosen = live_ones(settings, names)
@@ -225,7 +230,7 @@ async def supervised(
             from tieout.adapters.schedule import Schedule
 
             every = (await stack.enter_async_context(Schedule())).every
-        holder = f"{socket.gethostname()}:{os.getpid()}:{id(opened):x}"
+        holder = holder_here(f"{id(opened):x}")
         monitors = [
             Monitor(live_setup(each, settings, opened), bench, holder=holder) for each in chosen
         ]

@@ -26,7 +26,7 @@ from tieout.ports import Clock
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-OFFERS: Final = frozenset({"positions", "balances", "orders", "trades", "movements"})
+OFFERS: Final = frozenset({"positions", "balances", "orders", "trades"})
 _TABLES: Final = {"trades": TRADE_COLUMNS, "orders": ORDER_COLUMNS}
 _FLOATS: Final = "numbers are freqtrade's doubles, read as their shortest decimals"
 _NOTES: Final = {
@@ -34,7 +34,6 @@ _NOTES: Final = {
     "balances": (_FLOATS, "freqtrade knows what it holds of base currencies, not of the stake"),
     "orders": (_FLOATS,),
     "trades": (_FLOATS, "one record an order: freqtrade does not know single fills"),
-    "movements": (_FLOATS, "funding is one sum an order, not one a payment"),
 }
 
 
@@ -97,10 +96,8 @@ class FreqtradeBook:
                 covered = held.based(rows)
             case "orders":
                 records, unreadable = rows_of.orders(rows, self._naming)
-            case "trades":
-                records, unreadable = rows_of.trades(rows, self._naming)
             case _:
-                records, unreadable = rows_of.movements(rows, self._naming)
+                records, unreadable = rows_of.trades(rows, self._naming)
         return answered(
             self.name,
             ask,

@@ -63,7 +63,6 @@ ORDER_COLUMNS: Final = (
     "order_date",
     "order_filled_date",
     "order_update_date",
-    "funding_fee",
     "ft_fee_base",
 )
 _TRADE_HEADER: Final = (
@@ -114,7 +113,7 @@ def base_of(trade: Row) -> str:
 
 
 def stake_of(trade: Row) -> str:
-    """The currency that its profits and funding are in."""
+    """The currency that its profits are in."""
     pair, _, settled = str(trade["pair"]).partition(":")
     return str(settled or trade["stake_currency"] or pair.partition("/")[2])
 
@@ -187,22 +186,6 @@ def trades(rows: Snapshot, naming: Naming) -> Read:
             )
         )
     return read(naming, "trades", header, cells, place="orders")
-
-
-def movements(rows: Snapshot, naming: Naming) -> Read:
-    """Funding, one sum an order. What has come since the last order is in none of them yet."""
-    owners = {trade["id"]: trade for trade in rows.trades}
-    header = ("venue", "movement_id", "type", "currency", "symbol", "amount", "reference")
-    cells = []
-    for order in rows.orders:
-        trade = owners.get(order["ft_trade_id"])
-        if trade is None or is_spot(trade) or order["funding_fee"] in (None, 0):
-            continue
-        name = order["order_id"]
-        time = order["order_filled_date"] or order["order_update_date"] or order["order_date"]
-        row = (_venue(trade, naming), f"funding:{name}", "funding", stake_of(trade))
-        cells.append((order["id"], (*row, trade["pair"], order["funding_fee"], name, time)))
-    return read(naming, "movements", (*header, "timestamp"), cells, place="orders")
 
 
 def read(

@@ -13,6 +13,7 @@ from typing import Any, Final
 from tieout.adapters.reports.objects import encoded
 from tieout.core.model import Role
 from tieout.ports import ReportData
+from tieout.present import priced_by
 
 FIRST: Final = (
     "id",
@@ -25,6 +26,7 @@ FIRST: Final = (
     "fields",
     "value.amount",
     "value.currency",
+    "value.prices",
     "first_seen",
     "opened_at",
     "age_seconds",
@@ -58,6 +60,7 @@ def flat(brk: Mapping[str, Any]) -> dict[str, str | None]:
         "fields": " ".join(each["field"] for each in brk["differences"]),
         "value.amount": value.get("amount"),
         "value.currency": value.get("currency"),
+        "value.prices": (priced_by(value) or None) if value else None,
         "age_seconds": str(brk["age_seconds"]),
         "differences": encoded(brk["differences"]) if brk["differences"] else None,
         "records": encoded(others) if others else None,

@@ -16,10 +16,12 @@ from tieout.ports import ReportData
 BATCH: Final = 10_000
 _TEXTS: Final = ("id", "reconciliation", "kind", "severity", "cause", "state", "run_id")
 _NESTED: Final = ("key", "internal", "external", "records", "differences")
+_VALUE: Final = ("value_amount", "value_currency", "value_prices")
 
 
 class ParquetBreaks:
-    """One row a break: the object's columns, `value` as `value_amount` and `value_currency`.
+    """One row a break: the object's columns, `value` as `value_amount`, `value_currency` and
+    `value_prices`.
 
     Amounts are text, times are UTC microseconds, `age_seconds` is int64, nested values JSON.
     """
@@ -29,7 +31,7 @@ class ParquetBreaks:
     def write(self, data: ReportData, path: str) -> None:
         utc, text = pa.timestamp("us", "UTC"), pa.string()
         schema = pa.schema(
-            [(name, text) for name in (*_TEXTS, *_NESTED, "value_amount", "value_currency")]
+            [(name, text) for name in (*_TEXTS, *_NESTED, *_VALUE)]
             + [("doubt", pa.bool_()), ("first_seen", utc), ("opened_at", utc)]
             + [("age_seconds", pa.int64())]
         )
@@ -40,12 +42,13 @@ class ParquetBreaks:
 
 
 def _row(brk: dict[str, Any]) -> dict[str, Any]:
-    value = brk["value"] or {"amount": None, "currency": None}
+    value = brk["value"] or {"amount": None, "currency": None, "prices": None}
     return {
         **{name: encodable(brk[name]) for name in _TEXTS},
         **{name: None if brk[name] is None else encodable(encoded(brk[name])) for name in _NESTED},
         "value_amount": value["amount"],
         "value_currency": value["currency"],
+        "value_prices": None if value["prices"] is None else encoded(value["prices"]),
         "doubt": brk["doubt"],
         "first_seen": datetime.fromisoformat(brk["first_seen"]),
         "opened_at": datetime.fromisoformat(brk["opened_at"]),

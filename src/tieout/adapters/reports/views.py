@@ -16,7 +16,17 @@ from tieout.core.money import plain
 from tieout.core.rows import RunRow
 from tieout.core.scan import Coverage, InputFile
 from tieout.core.schema import ID_COLUMNS
-from tieout.present import KINDS, SEVERITIES, Marked, in_order, marked, match_rate, utc
+from tieout.present import (
+    KINDS,
+    SEVERITIES,
+    Marked,
+    in_order,
+    marked,
+    match_rate,
+    priced_by,
+    scope,
+    utc,
+)
 
 _ORDER: Final = tuple(RunStatus)
 _NAMES: Final = (*sorted(ID_COLUMNS - {"reference"}, reverse=True), "symbol", "currency", "pair")
@@ -154,6 +164,7 @@ def side(coverage: Coverage | None) -> dict[str, Any] | None:
         "window": None if window is None else [_spaced(instant(edge)) for edge in window],
         "everything": coverage.everything,
         "totals": [(name, plain(total)) for name, total in coverage.totals.items()],
+        "only": scope(coverage),
         "notes": coverage.notes,
         "inputs": [file_of(each) for each in coverage.inputs],
     }
@@ -304,6 +315,8 @@ def detail(brk: Mapping[str, Any]) -> dict[str, Any]:
         ("Value at risk", f"{value['amount']} {value['currency']}" if value else "unknown"),
         ("Run", brk["run_id"]),
     ]
+    if value and value["prices"]:
+        facts.insert(-1, ("Priced by", priced_by(value)))
     if brk["doubt"]:
         facts.append(("In doubt", "its partner may be an unreadable row"))
     return {

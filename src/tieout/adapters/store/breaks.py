@@ -17,6 +17,7 @@ from tieout.core.canonical import moment
 from tieout.core.found import Found
 from tieout.core.lifecycle import Event, KnownBreak, Transition
 from tieout.core.model import State
+from tieout.core.priced import prices_of
 from tieout.core.rows import BreakFilter, BreakRow, BreakTally, HistoryRow
 
 BATCH: Final = 5000
@@ -39,13 +40,14 @@ _UNRESOLVED: Final[ColumnElement[bool]] = literal_column("breaks.state <> 'resol
 
 _REWRITTEN: Final = (
     "UPDATE breaks SET state = ?, suppressed_until = ?, cause = ?, doubt = ?, value_amount = ?, "
-    "value_currency = ?, run = ?, business_date = ?, kind = ?, severity = ?, content = ?, "
-    "binding = ?, first_seen = ?, opened_at = ?, cleared_at = NULL, cleared_on = NULL "
+    "value_currency = ?, value_prices = ?, run = ?, business_date = ?, kind = ?, severity = ?, "
+    "content = ?, binding = ?, first_seen = ?, opened_at = ?, cleared_at = NULL, cleared_on = NULL "
     "WHERE reconciliation = ? AND id = ?"
 )
 _TOUCHED: Final = (
     "UPDATE breaks SET state = ?, suppressed_until = ?, cause = ?, doubt = ?, value_amount = ?, "
-    "value_currency = ?, run = ?, business_date = ? WHERE reconciliation = ? AND id = ?"
+    "value_currency = ?, value_prices = ?, run = ?, business_date = ? "
+    "WHERE reconciliation = ? AND id = ?"
 )
 _RESOLVED: Final = (
     "UPDATE breaks SET state = 'resolved', suppressed_until = NULL, cleared_at = ?, "
@@ -156,7 +158,7 @@ class BreakWriter:
             until = step.known.suppressed_until
         found = (
             str(step.state), until, brk.cause, brk.doubt, brk.amount, brk.currency,
-            self._run, self._day,
+            brk.prices, self._run, self._day,
         )  # fmt: skip
         content = (
             brk.kind, brk.severity, step.content, step.binding,
@@ -202,7 +204,7 @@ class BreakWriter:
 
 _COLUMNS: Final = (
     "state", "suppressed_until", "cause", "doubt", "value_amount", "value_currency",
-    "run", "business_date", "kind", "severity", "content", "binding",
+    "value_prices", "run", "business_date", "kind", "severity", "content", "binding",
     "first_seen", "opened_at", "reconciliation", "id", "opener",
 )  # fmt: skip
 """In the order of `_REWRITTEN`, then what is written once."""
@@ -300,6 +302,7 @@ def _row(row: Row[Any]) -> BreakRow:
         cleared_at=None if row.cleared_at is None else moment(row.cleared_at),
         run_id=row.run_id,
         business_date=date.fromisoformat(row.business_date),
+        value_prices=prices_of(row.value_prices),
     )
 
 

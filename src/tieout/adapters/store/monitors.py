@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, literal_column, select, text, update
+from sqlalchemy import Connection, delete, func, literal_column, or_, select, text, update
 
 from tieout.adapters.store.database import Database
 from tieout.adapters.store.pages import pages
@@ -84,8 +84,9 @@ class SqlMonitors:
                 name=name,
                 holder=holder,
                 fence=row.fence if ours else row.fence + 1,
-                # Where our clock was set back, others still go by what they read before.
-                until=max(until, row.until) if ours else until,
+                # Where our clock was set back, others still go by what they read before. It rises
+                # all the same: so others see that the holder lives, whatever its clock says.
+                until=max(until, row.until + 1) if ours else until,
             )
             connection.execute(
                 update(leases)
@@ -105,6 +106,26 @@ class SqlMonitors:
                 )
                 .values(holder=None, until=0)
             )
+
+    def leases(self) -> Sequence[Lease]:
+        held = select(leases).where(leases.c.holder.is_not(None)).order_by(leases.c.name)
+        with self._database.reading() as connection:
+            rows = connection.execute(held).all()
+        return [Lease(row.name, row.holder, row.fence, row.until) for row in rows]
+
+    def break_lease(self, lease: Lease) -> bool:
+        with self._database.writing() as connection:
+            broken = connection.execute(
+                update(leases)
+                .where(
+                    leases.c.name == lease.name,
+                    leases.c.holder == lease.holder,
+                    leases.c.fence == lease.fence,
+                    leases.c.until == lease.until,
+                )
+                .values(holder=None, until=0, fence=lease.fence + 1)
+            )
+            return broken.rowcount > 0
 
     def pause(self, pause: Pause) -> None:
         with self._database.writing() as connection:
@@ -187,7 +208,9 @@ def _foldable(connection: Connection, before: int) -> Sequence[Any]:
         # The runs that a day's coverage rests on.
         select(covered.c.run),
     )
-    old = select(runs.c.seq).where(ended, runs.c.started_at < before)
+    # A log of matches goes with the run that names it.
+    logless = or_(runs.c.details.is_(None), runs.c.details.not_like('%"matches":{%'))
+    old = select(runs.c.seq).where(ended, runs.c.started_at < before, logless)
     free = old.except_(*kept).order_by(literal_column("1")).limit(FOLDED_AT_ONCE)
     chosen = list(connection.scalars(free))
     return connection.execute(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 
@@ -28,3 +29,25 @@ def alive(pid: int, born: str | None) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def holder_here(unique: str) -> str:
+    """What this process calls itself where it holds a lease: host, id, birth, and `unique`."""
+    return f"{socket.gethostname()}:{os.getpid()}:{birth(os.getpid()) or ''}:{unique}"
+
+
+def holder_parts(holder: str) -> tuple[str, int, str | None] | None:
+    """Host, process id and birth of a holder; None where it is called otherwise."""
+    host, _, rest = holder.partition(":")
+    parts = rest.split(":")
+    if len(parts) != 3 or not parts[0].isdecimal():
+        return None
+    return host, int(parts[0]), parts[1] or None
+
+
+def runs_here(holder: str) -> bool:
+    """Whether the process that holds a lease runs on this host. Of others nobody can tell."""
+    parts = holder_parts(holder)
+    if parts is None or parts[0] != socket.gethostname() or parts[2] is None:
+        return False  # without its birth a process cannot be told from a later one
+    return alive(parts[1], parts[2])

@@ -93,6 +93,7 @@ breaks = Table(
     _run(),
     Column("business_date", Text, nullable=False),
     _run("opener", nullable=True),
+    Column("value_prices", Text),
     Index(
         "breaks_unresolved",
         "reconciliation",

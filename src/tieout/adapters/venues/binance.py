@@ -40,9 +40,10 @@ from tieout.adapters.venues.cells import (
 )
 from tieout.adapters.venues.markets import Market, Markets, listed, market_of, price_parser
 from tieout.adapters.venues.paging import Pages, by_window, by_window_and_id
+from tieout.adapters.venues.second import named, there
 from tieout.adapters.venues.shapes import Shape, rows, table
 from tieout.adapters.venues.venue import Gathered, VenueFeed, in_millis, together
-from tieout.core.live import Ask, Permissions
+from tieout.core.live import Ask, Permissions, Witness
 from tieout.core.money import add
 
 
@@ -155,6 +156,13 @@ class BinanceSpot(Binance):
             await self._funding_wallet(found)
             found.wallets |= {"funding"}
 
+    async def _second_balances(self, ask: Ask, _: frozenset[str]) -> Witness | None:
+        if "funding" in self._settings.options.get("wallets", ()):
+            return None  # it does not know that wallet
+        shape = there(rows(), "asset", "free", "locked")
+        found = await self._call("sapiV3PostAssetGetUserAsset", shape=shape)
+        return named("getUserAsset", ask, map(self._currency, found))
+
     async def _funding_wallet(self, found: Gathered) -> None:
         at = found.at
         raws = await self._call("sapiPostAssetGetFundingAsset", shape=rows())
@@ -182,13 +190,18 @@ class BinanceSpot(Binance):
 
     async def _orders_of(self, market: Market, ask: Ask, found: Gathered) -> None:
         markets = await self.markets()
-        # Whatever is open now belongs to the answer, however old it is.
-        still = await self._call("privateGetOpenOrders", {"symbol": market.id}, rows())
-        found.read(still, order_parser(markets))
+        if not ask.known:  # whatever is open now belongs to the answer, however old it is
+            still = await self._call("privateGetOpenOrders", {"symbol": market.id}, rows())
+            found.read(still, order_parser(markets))
         if ask.since is not None:
             pages = await self._order_pages("privateGetAllOrders", market, ask, DAY)
             found.read(pages, order_parser(markets))
             found.notes.append(OLD_ORDERS)
+
+    async def _order(self, market: Market, order_id: str, found: Gathered) -> None:
+        where = {"symbol": market.id, "orderId": order_id}
+        raw = await self._call("privateGetOrder", where, table(has=("orderId",)))
+        found.read([raw], order_parser(await self.markets()))
 
     # Trades
 

@@ -7,7 +7,7 @@ unrealised.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final
 
 from tieout.adapters.venues.binance import Binance
@@ -33,10 +33,11 @@ from tieout.adapters.venues.cells import (
     text_or_none,
 )
 from tieout.adapters.venues.markets import Market, Markets, price_parser
-from tieout.adapters.venues.paging import by_window
-from tieout.adapters.venues.shapes import rows
+from tieout.adapters.venues.paging import Pages, by_window
+from tieout.adapters.venues.second import named, there
+from tieout.adapters.venues.shapes import rows, table
 from tieout.adapters.venues.venue import Gathered, in_millis, together
-from tieout.core.live import Ask
+from tieout.core.live import Ask, Witness
 
 SPAN: Final = 7 * DAY
 """Milliseconds that a question about trades, orders or income may span."""
@@ -68,6 +69,9 @@ _INCOME: Final[Mapping[str, str | None]] = {
     **dict.fromkeys(("BFUSD_REWARD", "FUTURES_PRESTIGE_REWARD"), "interest"),
 }
 """Kinds of income to types of movements. Any other is quarantined: its amount would be lost."""
+
+_ACCOUNT: Final = "fapiPrivateV3GetAccount"
+"""Says again what positionRisk and balance say."""
 
 _ALGO: Final = {
     "NEW": "open",
@@ -136,16 +140,29 @@ class BinancePerp(Binance):
         found.symbols = frozenset(self._currency(str(raw.get("asset"))) for raw in raws)
         found.wallets = frozenset({"futures"})
 
+    async def _second_positions(self, ask: Ask, _: frozenset[str]) -> Witness:
+        markets = await self.markets()
+        shape = there(rows("positions"), "symbol", "positionAmt")
+        found = await self._call(_ACCOUNT, shape=shape)
+        natives = ((markets.by_id.get(each), each) for each in found)
+        return named("account", ask, (each.symbol if each else native for each, native in natives))
+
+    async def _second_balances(self, ask: Ask, _: frozenset[str]) -> Witness:
+        shape = there(rows("assets"), "asset", "walletBalance")
+        found = await self._call(_ACCOUNT, shape=shape)
+        return named("account", ask, map(self._currency, found))
+
     # Orders
 
     async def _orders(self, ask: Ask, found: Gathered) -> None:
         markets = await self.markets()
-        raws, algos = await together(
-            self._call("fapiPrivateGetOpenOrders", shape=rows()),
-            self._call("fapiPrivateGetOpenAlgoOrders", shape=rows()),
-        )
-        found.read(raws, order_parser(markets))
-        found.read(algos, _algo_parser(markets))
+        if not ask.known:
+            raws, algos = await together(
+                self._call("fapiPrivateGetOpenOrders", shape=rows()),
+                self._call("fapiPrivateGetOpenAlgoOrders", shape=rows()),
+            )
+            found.read(raws, order_parser(markets))
+            found.read(algos, _algo_parser(markets))
         if ask.since is not None:
             known = self._markets_of(ask, markets, found)
             await self._each(known, lambda market: self._closed(market, ask, found))
@@ -155,18 +172,26 @@ class BinancePerp(Binance):
         pages = await self._order_pages("fapiPrivateGetAllOrders", market, ask, SPAN)
         found.read(pages, order_parser(await self.markets()))
 
+    async def _order(self, market: Market, order_id: str, found: Gathered) -> None:
+        where = {"symbol": market.id, "orderId": order_id}
+        raw = await self._call("fapiPrivateGetOrder", where, table(has=("orderId",)))
+        found.read([raw], order_parser(await self.markets()))
+
     # Trades
 
     async def _trades(self, ask: Ask, found: Gathered) -> None:
         markets = await self.markets()
         window = in_millis(found.window)
         if ask.symbols is None:
-            active, forced = await together(self._active(window), self._forced(window))
+            active = await self._active(window)
             ask = Ask(ask.records, ask.since, ask.until, active | self.symbols)
-        else:
-            forced = await self._forced(window)
         known = self._markets_of(ask, markets, found)
-        await self._each(known, lambda market: self._trades_of(market, window, forced, found))
+        fills: dict[Market, Pages] = {}
+        await self._each(known, lambda market: self._fills_of(market, window, fills))
+        # This weighs as much as the fills of ten symbols, and says nothing where there are none.
+        forced = await self._forced(window) if any(each.rows for each in fills.values()) else {}
+        for market, pages in fills.items():
+            found.read(pages, self._fill_parser(market, markets, forced))
 
     async def _active(self, window: tuple[int, int]) -> frozenset[str]:
         """Symbols with income in the window, or with a position."""
@@ -194,16 +219,14 @@ class BinancePerp(Binance):
             for raw in pages.rows
         }
 
-    async def _trades_of(
-        self,
-        market: Market,
-        window: tuple[int, int],
-        forced: Mapping[str, str],
-        found: Gathered,
+    async def _fills_of(
+        self, market: Market, window: tuple[int, int], fills: dict[Market, Pages]
     ) -> None:
-        pages = await self._trade_pages("fapiPrivateGetUserTrades", market, window, SPAN)
-        markets = await self.markets()
+        fills[market] = await self._trade_pages("fapiPrivateGetUserTrades", market, window, SPAN)
 
+    def _fill_parser(
+        self, market: Market, markets: Markets, forced: Mapping[str, str]
+    ) -> Callable[[Raw], Values]:
         def parse(raw: Raw) -> Values:
             order = text_or_none(raw, "orderId")
             fee_currency = text_or_none(raw, "commissionAsset")
@@ -225,7 +248,7 @@ class BinancePerp(Binance):
                 "sequence": number(raw, "id"),
             }
 
-        found.read(pages, parse)
+        return parse
 
     # Movements
 

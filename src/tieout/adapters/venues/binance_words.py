@@ -53,6 +53,13 @@ BINANCE: Final = Wire(
     statuses={403: Action.WAIT},  # the web application firewall
     burst=5.0,  # 500 of the 6000 that spot allows a minute
     clock=("publicGetTime", lambda data: int(data["serverTime"])),
+    # The weights that Binance states; ccxt has 1, or nothing, for the later versions of these.
+    costs={
+        ("fapiPrivateV3", "positionRisk"): 5,
+        ("fapiPrivateV3", "balance"): 5,
+        ("fapiPrivateV3", "account"): 5,
+        ("fapiPublicV2", "ticker/price"): 2,
+    },
     options={
         "warnOnFetchOpenOrdersWithoutSymbol": False,
         # `parse_market` looks into these; `load_markets` would ask the venue for them.

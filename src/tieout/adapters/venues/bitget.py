@@ -18,10 +18,11 @@ from tieout.adapters.venues.classify import Action, Misshapen, Wire
 from tieout.adapters.venues.forms import digits, held, moved
 from tieout.adapters.venues.markets import Market, Markets
 from tieout.adapters.venues.paging import Pages, Stalled, by_window
+from tieout.adapters.venues.second import summed, there
 from tieout.adapters.venues.shapes import rows, rows_at
 from tieout.adapters.venues.spot import SpotFeed
 from tieout.adapters.venues.venue import Gathered, in_millis
-from tieout.core.live import Ask
+from tieout.core.live import Ask, Witness
 from tieout.core.money import add
 
 DAY: Final = 86_400_000
@@ -101,6 +102,14 @@ class BitgetSpot(SpotFeed):
 
         found.read(coins, parse)
         found.notes.append("balances are those of the spot account: not of Earn, margin, futures")
+
+    async def _second_balances(self, ask: Ask, _: frozenset[str]) -> Witness | None:
+        if self._uta:
+            return None
+        # An estimate in USDT.
+        shape = there(_spot_account, "accountType", "usdtBalance")
+        found = await self._call("privateSpotGetV2AccountAllAccountBalance", shape=shape)
+        return summed("all-account-balance", ask, found)
 
     def _unified(self, raw: Raw, at: int) -> Values:
         """`equity` contains unrealised PnL, `balance` is cash."""
@@ -280,6 +289,13 @@ def _page(data: Any) -> Any:
 
 def _listed(data: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = _page(data)["list"]
+    return found
+
+
+def _spot_account(data: Any) -> list[dict[str, Any]]:
+    found = [each for each in rows_at(data, ("data",)) if each.get("accountType") == "spot"]
+    if not found:
+        raise Misshapen("data has no account 'spot'")
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from tieout.adapters.venues.bybit_words import (
     BYBIT,
@@ -41,9 +41,13 @@ from tieout.adapters.venues.cells import (
 )
 from tieout.adapters.venues.markets import Market, Markets, listed, price_parser, step
 from tieout.adapters.venues.paging import Pages, by_cursor
+from tieout.adapters.venues.second import named, there
 from tieout.adapters.venues.shapes import table
 from tieout.adapters.venues.venue import Gathered, VenueFeed, in_millis, together
-from tieout.core.live import Ask, Permissions
+from tieout.core.live import Ask, Permissions, Witness
+
+COINS_AT_ONCE: Final = 10
+"""Currencies that query-account-coins-balance takes at a time."""
 
 
 class Bybit(VenueFeed):
@@ -141,6 +145,20 @@ class Bybit(VenueFeed):
             await self._funding_wallet(found)
             found.wallets |= {"funding"}
         found.notes.append("the venue lists currencies with a balance only")
+
+    async def _second_balances(self, ask: Ask, names: frozenset[str]) -> Witness | None:
+        coins = sorted(names)
+        if not coins or "funding" in self._settings.options.get("wallets", ()):
+            return None  # of the unified wallet it answers by currency only
+        shape = there(result_rows("balance"), "coin", "walletBalance")
+        found: list[str] = []
+        for start in range(0, len(coins), COINS_AT_ONCE):
+            wanted = ",".join(coins[start : start + COINS_AT_ONCE])
+            where = {"accountType": "UNIFIED", "coin": wanted}
+            found += await self._call(
+                "privateGetV5AssetTransferQueryAccountCoinsBalance", where, shape
+            )
+        return named("query-account-coins-balance", ask, map(self._currency, found))
 
     async def _funding_wallet(self, found: Gathered) -> None:
         raws = await self._call(

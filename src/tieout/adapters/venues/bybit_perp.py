@@ -12,6 +12,7 @@ from tieout.adapters.venues.bybit_words import (
     LEGS,
     MODES,
     SIDES,
+    one_account,
     position_key,
 )
 from tieout.adapters.venues.cells import (
@@ -25,8 +26,9 @@ from tieout.adapters.venues.cells import (
 )
 from tieout.adapters.venues.markets import Market, Markets
 from tieout.adapters.venues.paging import Pages
+from tieout.adapters.venues.second import summed, there
 from tieout.adapters.venues.venue import MARKETS_FRESH, Gathered, together
-from tieout.core.live import Ask
+from tieout.core.live import Ask, Witness
 
 
 class BybitPerp(Bybit):
@@ -94,3 +96,12 @@ class BybitPerp(Bybit):
         ]
         for pages in await together(*asks):
             found.read(pages, parse)
+
+    async def _second_positions(self, ask: Ask, _: frozenset[str]) -> Witness | None:
+        # The margin of positions, by what they settle in. In portfolio margin it is not stated.
+        found = await self._call(
+            "privateGetV5AccountWalletBalance",
+            {"accountType": "UNIFIED"},
+            there(one_account, "coin", "totalPositionIM"),
+        )
+        return summed("wallet-balance", ask, tuple(f"positions in {each}" for each in found))

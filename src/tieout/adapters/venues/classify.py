@@ -89,6 +89,8 @@ class Wire:
         ccxt: errors without a known code are left to ccxt's own tables.
         options: of ccxt's class.
         burst: seconds of its pace of questions that may be asked at once.
+        costs: (ccxt's section, path) to what a question takes of the rate limit, where ccxt is
+            wrong; in its units.
     """
 
     exchange: str
@@ -105,6 +107,7 @@ class Wire:
     ccxt: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     burst: float = 1.0
+    costs: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
     def action_of(self, code: str) -> Action | None:
         """What to do about a code; None where it is not known."""

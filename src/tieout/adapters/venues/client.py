@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from math import inf
 from typing import Any, Final
 
 from tieout.adapters.venues.breaker import Breaker
@@ -24,9 +23,9 @@ from tieout.adapters.venues.classify import (
     by_class,
     judge,
 )
+from tieout.adapters.venues.clock import FRESH, MILLI, Moment, VenueClock, sample_of, time_shape
 from tieout.adapters.venues.driver import exchange_of, falls
 from tieout.adapters.venues.faults import as_error, fault_of
-from tieout.adapters.venues.offset import Offset, nanoseconds, offset_of, time_shape
 from tieout.adapters.venues.patience import Patience
 from tieout.adapters.venues.settings import VenueSettings, insecure
 from tieout.adapters.venues.shapes import Shape
@@ -34,14 +33,8 @@ from tieout.adapters.venues.transport import Cut, HttpTransport, Transport, Unre
 from tieout.errors import VenueError, VenueRefused
 from tieout.ports import Clock
 
-MILLI: Final = 1_000_000
-"""Nanoseconds in a millisecond."""
-
-_FRESH: Final = 120.0
-"""Seconds for which a measured clock is believed."""
-
-_STEP: Final = 250 * MILLI
-"""Nanoseconds by which our clock was set, if it differs so much from the loop's."""
+_SHARPENED: Final = 8
+"""Questions for the time, at most, to know a clock better that tells whole seconds."""
 
 
 @dataclass(slots=True)
@@ -49,13 +42,13 @@ class _Attempt:
     """One attempt: what went wrong, even where ccxt swallows it, and when it was sent."""
 
     faults: list[Fault] = field(default_factory=list)
-    sent_at: int = 0
+    sent_at: Moment | None = None
 
 
 _attempt: ContextVar[_Attempt] = ContextVar("attempt")
 
-spans: ContextVar[list[tuple[int, int]] | None] = ContextVar("spans", default=None)
-"""When each question of the present task that got its answer was sent, and answered, by our clock.
+spans: ContextVar[list[tuple[Moment, Moment]] | None] = ContextVar("spans", default=None)
+"""When each question of the present task that got its answer was sent, and answered, by our clocks.
 
 Attempts that failed are not in it, nor the time that the limiter or the venue made it wait.
 """
@@ -78,7 +71,7 @@ class Client:
         self.wire = wire
         self.markets: dict[str, Any] = {}
         """What adapters remember of markets, by their own kind: metadata, nothing else."""
-        self._clock = clock
+        self.clock = VenueClock(clock, wire.resolution * MILLI)
         self._http = (
             None
             if transport
@@ -92,25 +85,22 @@ class Client:
         self._refused: dict[str | None, VenueRefused] = {}  # by question; None: the key itself
         self._turn = asyncio.Lock()
         self._measuring = asyncio.Lock()
-        self._offset = Offset(0, 0)
-        self._measured_at = -inf
-        self._was_ahead = 0
+        self._sharpening: asyncio.Task[None] | None = None
+        self._sharpened_at = float("-inf")
 
     # Time
 
     def now(self) -> int:
         """The venue's time, as far as we know it: our clock and the skew. UTC nanoseconds."""
-        return self._nanoseconds() + self._offset.middle
+        return self.clock.nanoseconds() + self.clock.offset
 
-    def earliest(self, ours: int | None = None) -> int:
-        """The venue's time is not before this, now or when our clock said `ours`."""
-        known = self._offset.aged(self._age())
-        return (self._nanoseconds() if ours is None else ours) + known.low
+    def earliest(self, moment: Moment | None = None) -> int:
+        """The venue's time is not before this, now or at a moment of ours. UTC nanoseconds."""
+        return self.clock.between(moment)[0]
 
-    def latest(self, ours: int | None = None) -> int:
+    def latest(self, moment: Moment | None = None) -> int:
         """The venue's time is not behind this."""
-        known = self._offset.aged(self._age())
-        return (self._nanoseconds() if ours is None else ours) + known.high
+        return self.clock.between(moment)[1]
 
     async def skew(self, *, name: str | None = None, fresh: bool = True) -> int:
         """The venue's clock minus ours, in nanoseconds, halfway between request and reply.
@@ -119,10 +109,8 @@ class Client:
             fresh: measure now; else what was measured in the last minutes will do.
         """
         async with self._measuring:
-            age = self._age()
-            known = age < _FRESH and abs(self._ahead() - self._was_ahead) < _STEP
-            if self.wire.clock is None or (known and not fresh):
-                return self._offset.middle
+            if self.wire.clock is None or (self.clock.fresh and not fresh):
+                return self.clock.offset
             endpoint, read = self.wire.clock
             theirs, before, after = await self._run(
                 endpoint,
@@ -132,17 +120,36 @@ class Client:
                 signed=False,
                 inner=True,
             )
-            seen = offset_of(theirs * MILLI, self.wire.resolution * MILLI, before, after)
-            # Where the venue's time is coarse, several measurements know more than the last one.
-            self._offset = self._offset.narrowed(seen, age) if self.wire.resolution > 1 else seen
-            self._measured_at, self._was_ahead = self._loop_time(), self._ahead()
+            resolution = self.wire.resolution * MILLI
+            self.clock.add(sample_of(theirs * MILLI, resolution, before, after))
             if self.wire.resolution == 1:
-                self.exchange.options["timeDifference"] = -(self._offset.middle // MILLI)
-            return self._offset.middle
+                self.exchange.options["timeDifference"] = -(self.clock.offset // MILLI)
+            return self.clock.offset
 
-    async def _timed(self, endpoint: str) -> tuple[Any, int, int]:
+    def sharpen(self) -> None:
+        """Ask for the time again, beside whatever else is asked, where that tells more of it."""
+        if self._sharpening is not None and not self._sharpening.done():
+            return
+        if self.clock.begun or self._loop_time() >= self._sharpened_at + FRESH:
+            self._sharpened_at = self._loop_time()
+            self._sharpening = asyncio.create_task(self._sharpened(), name="tieout:clock")
+
+    async def _sharpened(self) -> None:
+        spans.set(None)  # who begins this need not wait for it
+        for _ in range(_SHARPENED):
+            wait = self.clock.worth_asking_in()
+            if wait is None:
+                return
+            await asyncio.sleep(wait)
+            try:
+                await self.skew()
+            except VenueError:  # what asks for records says so
+                return
+
+    async def _timed(self, endpoint: str) -> tuple[Any, Moment, Moment]:
         data = await getattr(self.exchange, endpoint)(dict(self.wire.clock_params))
-        return data, _attempt.get().sent_at, self._nanoseconds()
+        after = self.clock.moment()
+        return data, _attempt.get().sent_at or after, after
 
     # Questions
 
@@ -195,6 +202,9 @@ class Client:
         )
 
     async def aclose(self) -> None:
+        if self._sharpening is not None:
+            self._sharpening.cancel()
+            await asyncio.gather(self._sharpening, return_exceptions=True)
         if self._http is not None:
             await self._http.aclose()
         await self.exchange.close()
@@ -302,15 +312,15 @@ class Client:
             # ccxt goes on where some of its questions fail (gate, bitget), as if nothing was.
             if not attempt.faults:
                 answered = spans.get()
-                if answered is not None:
-                    answered.append((attempt.sent_at, self._nanoseconds()))
+                if answered is not None and attempt.sent_at is not None:
+                    answered.append((attempt.sent_at, self.clock.moment()))
                 return (shape(data) if shape else data), None
         except Failed as failure:
             fault = failure.fault
         except Misshapen as why:
             fault = Fault(Action.MALFORMED, str(why))
         except self._falls as error:
-            fault = fault_of(error, sent=attempt.sent_at > 0)
+            fault = fault_of(error, sent=attempt.sent_at is not None)
         finally:
             _attempt.reset(token)
         return None, attempt.faults[0] if attempt.faults else fault
@@ -322,7 +332,7 @@ class Client:
     ) -> Any:
         """The data of a good reply. Raises Failed."""
         attempt = _attempt.get()
-        attempt.sent_at = attempt.sent_at or self._nanoseconds()
+        attempt.sent_at = attempt.sent_at or self.clock.moment()
         data, fault = await self._ask(method, url, headers, body)
         if fault is None:
             return data
@@ -372,21 +382,8 @@ class Client:
             return Fault(action, what, None, status, after)
         return fault
 
-    # The clock
-
-    def _nanoseconds(self) -> int:
-        return nanoseconds(self._clock)
-
     def _milliseconds(self) -> int:
-        return self._nanoseconds() // MILLI
-
-    def _age(self) -> float:
-        """Seconds since the venue's clock was measured; endless, if it never was."""
-        return self._loop_time() - self._measured_at
-
-    def _ahead(self) -> int:
-        """Our clock minus the loop's, which nobody sets."""
-        return self._nanoseconds() - int(self._loop_time() * 1e9)
+        return self.clock.nanoseconds() // MILLI
 
     @staticmethod
     def _loop_time() -> float:

@@ -31,11 +31,12 @@ from tieout.adapters.venues.classify import Action, Misshapen, Wire
 from tieout.adapters.venues.forms import flag, iso, iso_or_none, partly
 from tieout.adapters.venues.markets import Market, Markets
 from tieout.adapters.venues.paging import Pages, by_cursor
-from tieout.adapters.venues.shapes import rows_at, table
+from tieout.adapters.venues.second import named, there
+from tieout.adapters.venues.shapes import rows, rows_at, table
 from tieout.adapters.venues.spot import SpotFeed
 from tieout.adapters.venues.venue import Gathered, together
 from tieout.core.canonical import instant
-from tieout.core.live import Ask, Permissions
+from tieout.core.live import Ask, Permissions, Witness
 from tieout.core.money import add, quotient
 
 ACCOUNTS_A_PAGE: Final = 250
@@ -170,6 +171,16 @@ class CoinbaseSpot(SpotFeed):
         ]
         found.read(rows, dict)
         found.notes.append("balances are those of the key's portfolio; staked assets are not")
+
+    async def _second_balances(self, ask: Ask, _: frozenset[str]) -> Witness:
+        key = table(has=("portfolio_uuid",))
+        held = await self._call("v3PrivateGetBrokerageKeyPermissions", shape=key)
+        found = await self._call(
+            "v3PrivateGetBrokeragePortfoliosPortfolioUuid",
+            {"portfolio_uuid": held["portfolio_uuid"]},
+            there(rows("breakdown", "spot_positions"), "asset", "total_balance_crypto"),
+        )
+        return named("the portfolio's breakdown", ask, map(self._code, found))
 
     def _account(self, raw: Raw) -> tuple[tuple[str, str], Decimal, Decimal]:
         """Currency and wallet, what is free, and what is held."""

@@ -57,6 +57,7 @@ def exchange_of(
     milli = exchange.rateLimit if isinstance(interval, bool) else interval
     exchange.ask_exactly = ask
     exchange.our_milliseconds = milliseconds
+    exchange.our_costs = wire.costs
     exchange.our_limiter = Limiter(float(milli) / 1000, wire.burst)
     return exchange
 
@@ -79,6 +80,14 @@ def _exact(base: type) -> type:
 
         def microseconds(self) -> int:
             return self.milliseconds() * 1000
+
+        def calculate_rate_limiter_cost(
+            self, api: Any, method: Any, path: Any, params: Any, config: Any = None
+        ) -> Any:
+            own = self.our_costs.get((api if isinstance(api, str) else api[0], path))
+            if own is not None:
+                return own
+            return super().calculate_rate_limiter_cost(api, method, path, params, config or {})
 
         async def throttle(self, cost: Any = None) -> None:
             await self.our_limiter(1.0 if cost is None else float(cost))

@@ -22,9 +22,10 @@ from tieout.adapters.venues.classify import Misshapen, Wire
 from tieout.adapters.venues.forms import iso
 from tieout.adapters.venues.markets import Market, Markets, listed, step
 from tieout.adapters.venues.paging import Pages, Stalled
+from tieout.adapters.venues.second import named, there
 from tieout.adapters.venues.shapes import Shape, rows, rows_at, table_at, tables_by_key
 from tieout.adapters.venues.venue import Gathered, VenueFeed, together
-from tieout.core.live import Ask, Permissions
+from tieout.core.live import Ask, Permissions, Witness
 from tieout.core.money import add, rounded, subtract
 from tieout.errors import UsageError
 
@@ -134,6 +135,26 @@ class DydxPerp(VenueFeed):
             "cash is equity less unrealised PnL; no realised PnL is stated by fill, so that trades "
             "do not explain it"
         )
+
+    async def _second_positions(self, ask: Ask, _: frozenset[str]) -> Witness:
+        markets = await self.markets()
+        found = await self._held("PerpetualPositions", "market", status="OPEN")
+        natives = ((markets.by_id.get(each), each) for each in found)
+        names = (each.symbol if each else native for each, native in natives)
+        return named("perpetualPositions", ask, names)
+
+    async def _second_balances(self, ask: Ask, _: frozenset[str]) -> Witness:
+        return named("assetPositions", ask, await self._held("AssetPositions", "symbol"))
+
+    async def _held(self, list_: str, name: str, **where: str) -> tuple[str, ...]:
+        """The names in one of the lists that the account is made of."""
+        kind, who = self._who()
+        parent = "ParentSubaccountNumber" if kind else ""
+        shape = there(_rows("positions"), name, "size")
+        found: tuple[str, ...] = await self._public(
+            f"indexerGet{list_}{parent}", {**who, **where}, shape
+        )
+        return found
 
     async def _orders(self, ask: Ask, found: Gathered) -> None:
         markets = await self.markets()

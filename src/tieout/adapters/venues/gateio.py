@@ -33,10 +33,11 @@ from tieout.adapters.venues.classify import Action, Misshapen, Wire
 from tieout.adapters.venues.forms import digits, held, moved, nanos, partly
 from tieout.adapters.venues.markets import Market, Markets
 from tieout.adapters.venues.paging import Pages, by_window
+from tieout.adapters.venues.second import summed, there
 from tieout.adapters.venues.shapes import rows, table
 from tieout.adapters.venues.spot import SpotFeed
 from tieout.adapters.venues.venue import Gathered, in_millis
-from tieout.core.live import Answer, Ask, Permissions
+from tieout.core.live import Answer, Ask, Permissions, Witness
 from tieout.core.money import subtract
 from tieout.errors import VenueUnsupported
 
@@ -175,6 +176,13 @@ class GateioSpot(SpotFeed):
 
         found.read(accounts, parse)
         found.notes.append("what is lent or staked (Earn) is not among the spot balances")
+
+    async def _second_balances(self, ask: Ask, _: frozenset[str]) -> Witness | None:
+        # An estimate in USDT, up to a minute old: that it is zero says nothing of now.
+        spot = table("details", "spot")
+        shape = there(lambda data: [{**spot(data), "id": "spot"}], "id", "amount")
+        found = await self._call("privateWalletGetTotalBalance", shape=shape)
+        return summed("total_balance", ask, found) if found else None
 
     # Orders
 

@@ -35,6 +35,7 @@ from tieout.adapters.venues.kraken_words import (
     SECOND,
     SIDES,
     STATUSES,
+    balances,
     by_id,
     counted,
     exec_type,
@@ -48,9 +49,10 @@ from tieout.adapters.venues.kraken_words import (
 )
 from tieout.adapters.venues.markets import Market, Markets, listed, price_parser, step
 from tieout.adapters.venues.paging import Pages, by_offset
+from tieout.adapters.venues.second import named, summed, there
 from tieout.adapters.venues.shapes import table, tables_by_key
 from tieout.adapters.venues.venue import Gathered, VenueFeed
-from tieout.core.live import Ask, Permissions
+from tieout.core.live import Ask, Permissions, Witness
 from tieout.core.money import add, quotient, subtract
 from tieout.errors import VenueRefused, VenueUnsupported
 
@@ -314,6 +316,10 @@ class KrakenSpot(Kraken):
         # Several buckets may be one wallet (`.F` and `.M`): these are added up.
         found.read(one_row_a_wallet(raws, lambda raw: self._asset(str(raw["id"]))), parse)
 
+    async def _second_balances(self, ask: Ask, _: frozenset[str]) -> Witness:
+        found = await self._call("privatePostBalance", shape=there(balances, "id", "balance"))
+        return named("Balance", ask, (self._asset(each)[0] for each in found))
+
 
 class KrakenMargin(Kraken):
     """Positions on margin, and the trades that make them. Balances are those of `kraken_spot`."""
@@ -346,3 +352,9 @@ class KrakenMargin(Kraken):
             }
 
         found.read([{"pair": pair, "lots": each} for pair, each in lots.items()], parse)
+
+    async def _second_positions(self, ask: Ask, _: frozenset[str]) -> Witness | None:
+        # The margin that open positions use.
+        used = there(lambda data: [{**table("result")(data), "id": "margin"}], "id", "m")
+        found = await self._call("privatePostTradeBalance", shape=used)
+        return summed("TradeBalance", ask, found)

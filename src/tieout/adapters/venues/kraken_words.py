@@ -16,7 +16,7 @@ from tieout.adapters.venues.cells import (
     number_or_none,
 )
 from tieout.adapters.venues.classify import Action, Misshapen, Wire
-from tieout.adapters.venues.shapes import Shape, at, tables_by_key
+from tieout.adapters.venues.shapes import Shape, at, table_at, tables_by_key
 from tieout.core.money import add, subtract
 
 SECOND: Final = 1_000_000_000
@@ -197,3 +197,9 @@ def last_prices(data: Any) -> list[dict[str, Any]]:
             raise Misshapen(f"{id_} has no last price")
         found.append({"symbol": id_, "price": last[0]})
     return found
+
+
+def balances(data: Any) -> list[dict[str, Any]]:
+    """The rows of `Balance`, an object of amounts by asset."""
+    found = table_at(data, ("result",))
+    return [{"id": id_, "balance": amount} for id_, amount in found.items()]

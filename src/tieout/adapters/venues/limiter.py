@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
+from tieout.ports import spending
+
 
 class Limiter:
     """Lets questions through in the order in which they come, `interval` seconds a unit of cost.
@@ -24,6 +26,9 @@ class Limiter:
         self._free_at = float("-inf")
 
     async def __call__(self, cost: float) -> None:
+        spent = spending.get()
+        if spent is not None:
+            spent.seconds += cost * self._interval
         now = asyncio.get_running_loop().time()
         start = max(now - self._burst, self._free_at)
         self._free_at = start + cost * self._interval

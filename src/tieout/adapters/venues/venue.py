@@ -7,15 +7,16 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, TypeVar
 
-from tieout.adapters.venues.cells import MILLI, Parser, Raw, Rows, Values
+from tieout.adapters.venues.cells import MILLI, Parser, Raw, Rows, Values, bad
 from tieout.adapters.venues.classify import Wire
 from tieout.adapters.venues.client import Client, spans
+from tieout.adapters.venues.clock import Moment
 from tieout.adapters.venues.markets import Market, Markets, instrument_row
 from tieout.adapters.venues.paging import Pages, Stalled
 from tieout.adapters.venues.settings import VenueSettings, subset
 from tieout.adapters.venues.shapes import Shape
-from tieout.core.asked import belongs
-from tieout.core.live import EVENTS, SNAPSHOTS, Answer, Ask, Permissions
+from tieout.core.asked import ahead, belongs
+from tieout.core.live import EVENTS, SNAPSHOTS, Answer, Ask, Permissions, Witness
 from tieout.core.model import Quarantined
 from tieout.core.schema import RECORD_TYPES
 from tieout.core.valuation import Instrument
@@ -46,6 +47,7 @@ class Gathered:
         wallets: of balances, those that the answer is about; None: all of the account.
         window: the times that are covered, where they are not those asked for.
         stated_at: the moment that the venue's answer names.
+        latest: what the venue's clock says at most, UTC nanoseconds.
     """
 
     ask: Ask
@@ -57,6 +59,7 @@ class Gathered:
     reasons: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     stated_at: int | None = None
+    latest: Callable[[], int] | None = None
 
     def read(self, found: Pages | Iterable[Raw], parse: Parser) -> None:
         """Add rows, those that were asked for; a list that did not end well says so."""
@@ -67,6 +70,7 @@ class Gathered:
         ask = self.ask
         since, until = self.window or (ask.since, ask.until)
         scope = Ask(ask.records, since, until, ask.symbols)
+        told = self.at if self.latest is None else self.latest()
 
         def wanted(raw: Raw) -> Values | None:
             values = parse(raw)
@@ -74,6 +78,8 @@ class Gathered:
                 return None
             if ask.records == "prices":
                 return values if ask.symbols is None or values["pair"] in ask.symbols else None
+            if (early := ahead(values, ask.records, told)) is not None:
+                return bad(*early, values)  # also beyond the window: it does not belong there
             return values if belongs(values, scope) else None
 
         self.rows.read(found, wanted)
@@ -99,6 +105,8 @@ class Gathered:
 class VenueFeed:
     """Implements `ports.Venue`. An adapter has a coroutine `_<records>` for what it offers.
 
+    It may have `_second_<records>` as well: see `second`.
+
     Class attributes:
         exchange: the `venue` of its records. `wire`: how the exchange speaks.
         market_kind: which markets are its own; adapters of one kind share them.
@@ -116,7 +124,7 @@ class VenueFeed:
         self._settings = settings
         self._client = client
         self._close = close
-        self._filled: set[tuple[str, frozenset[str] | None]] = set()
+        self._filled: dict[tuple[str, frozenset[str] | None], frozenset[str]] = {}
         self._loading = asyncio.Lock()
 
     @property
@@ -156,8 +164,14 @@ class VenueFeed:
             )
         await self._ready()
         started = self._client.earliest()
-        found = Gathered(ask, self._rows(ask.records), started, window=self._window(ask, started))
-        answers: list[tuple[int, int]] = []
+        # Of a clock that is hardly known the question reaches as far as now may be; what is said
+        # to be covered ends where it is no longer sure to be over.
+        coarse = self._client.clock.coarse
+        window = self._window(ask, self._client.latest() if coarse else started)
+        found = Gathered(
+            ask, self._rows(ask.records), started, window=window, latest=self._client.latest
+        )
+        answers: list[tuple[Moment, Moment]] = []
         token = spans.set(answers)
         try:
             await getattr(self, f"_{ask.records}")(ask, found)
@@ -176,17 +190,64 @@ class VenueFeed:
             ask=ask,
             records=tuple(found.rows.kept()),
             # Of several questions, the first one's start and the last one's end.
-            asked_at=self._client.earliest(min((each[0] for each in answers), default=None)),
-            answered_at=self._client.latest(max((each[1] for each in answers), default=None)),
+            asked_at=min((self._client.earliest(sent) for sent, _ in answers), default=started),
+            answered_at=max(
+                (self._client.latest(back) for _, back in answers), default=self._client.latest()
+            ),
             quarantined=tuple(each for each in found.rows.quarantined if found.concerns(each)),
             stated_at=found.stated_at,
             together=ask.records in SNAPSHOTS and len(answers) == 1,
-            window=found.window,
+            window=cut_at(started, found.window),
+            coarse=coarse and (found.window or (0, 0))[1] == (window or (0, 0))[1],
             symbols=found.covered(),
             wallets=found.wallets,
             reasons=tuple(dict.fromkeys(found.reasons)),
             doubt=self._doubt(ask, found),
             notes=tuple(dict.fromkeys(found.notes)),
+        )
+
+    async def second(self, ask: Ask, names: Iterable[str]) -> Witness | None:
+        """See `ports.Venue`. To `names` those of the last answer with something in it are added.
+
+        Raises:
+            VenueError: it gives no answer that can be used.
+        """
+        asking = getattr(self, f"_second_{ask.records}", None)
+        if asking is None:
+            return None
+        await self._ready()
+        known = self._filled.get((ask.records, ask.symbols), frozenset())
+        found: Witness | None = await asking(ask, known.union(names))
+        return found
+
+    async def order(self, symbol: str, order_id: str) -> Answer | None:
+        """One order, however old it is.
+
+        Returns:
+            None where the venue cannot be asked for one, or has no such symbol.
+
+        Raises:
+            VenueError: it gives no answer that can be used; also where it does not know the order.
+        """
+        asking = getattr(self, "_order", None)
+        if asking is None:
+            return None
+        await self._ready()
+        market = (await self.markets()).by_symbol.get(symbol)
+        if market is None:
+            return None
+        at = self._client.earliest()
+        ask = Ask("orders", since=0, symbols=frozenset({symbol}))
+        found = Gathered(ask, self._rows("orders"), at)
+        await asking(market, order_id, found)
+        return Answer(
+            source=self.name,
+            ask=ask,
+            records=tuple(found.rows.kept()),
+            asked_at=at,
+            answered_at=self._client.latest(),
+            quarantined=tuple(found.rows.quarantined),
+            symbols=ask.symbols,
         )
 
     async def skew(self) -> int:
@@ -289,6 +350,7 @@ class VenueFeed:
     async def _ready(self) -> None:
         """Markets and the venue's clock, both of which outlast a question."""
         await together(self.markets(), self._client.skew(name=self.name, fresh=False))
+        self._client.sharpen()
 
     @staticmethod
     def _window(ask: Ask, now: int) -> tuple[int, int] | None:
@@ -304,7 +366,10 @@ class VenueFeed:
             return None
         key = (ask.records, ask.symbols)
         if found.rows.records or found.rows.quarantined:
-            self._filled.add(key)
+            name = "currency" if ask.records == "balances" else "symbol"
+            named = {each.values.get(name) for each in found.rows.records}
+            named |= {each.values.get(name) for each in found.rows.quarantined}
+            self._filled[key] = frozenset(each for each in named if isinstance(each, str))
             return None
         return f"suddenly no {ask.records} at all" if key in self._filled else None
 
@@ -318,6 +383,11 @@ async def together(*asks: Awaitable[Any]) -> list[Any]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def cut_at(moment: int, window: tuple[int, int] | None) -> tuple[int, int] | None:
+    """The part of a window that is not behind `moment`."""
+    return None if window is None else (min(window[0], moment), min(window[1], moment))
 
 
 def in_millis(window: tuple[int, int] | None) -> tuple[int, int]:

@@ -62,8 +62,9 @@ class Reading(Struct, frozen=True, kw_only=True):
             Give all readings of a confirmation the same opening, and lists that begin with the
             same moment.
         book: entries of the book, read after the snapshot was answered.
-        venue: entries of the venue through `taken[1]` and the resolution. Both lists reach back
-            as far as each other, and as far as a snapshot may be stale.
+        venue: entries of the venue through `taken[1]` and the resolution, or through a moment
+            after the snapshot was answered: what happened later is not in it. Both lists reach
+            back as far as each other, and as far as a snapshot may be stale.
         complete: the entries are complete. If not, `why`. A snapshot that is not lists nothing.
         evented: the venue gives entries for these keys at all.
         version_before, version_after: what changes with every entry of the book, read before the

@@ -15,12 +15,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from tieout.core.canonical import instant
 from tieout.core.model import RunStatus, Severity
 from tieout.errors import LeaseLost, TieoutError
-from tieout.ports import Lease
+from tieout.ports import Lease, Spending, spending
+from tieout.service.live.budget import Share
 from tieout.service.live.setup import SECOND, LiveBench, LiveSetup
 from tieout.service.live.verdict import verdict
 from tieout.service.runs import RunOutcome
@@ -33,6 +36,9 @@ UNSURE: Final = 300 * SECOND
 
 LEASE_SECONDS: Final = 30.0
 """How long a monitor that died blocks its successor at most."""
+
+FAR: Final = 4 * LEASE_SECONDS
+"""Seconds until its end after which a lease is not that of a clock that goes right."""
 
 RENEWED: Final = LEASE_SECONDS / 3
 """Seconds after which a lease is renewed."""
@@ -91,6 +97,18 @@ class Monitor:
         self.last: RunOutcome | None = None
         self.whole: RunOutcome | None = None
         self.trouble: str | None = None
+        self._spent: deque[float] = deque(maxlen=2)
+
+    @property
+    def share(self) -> Share | None:
+        """What it takes of its venue's rate limit; not known before it has compared twice.
+
+        The lesser of two: the first comparison asks for a whole day, and one that confirms a break
+        asks twice.
+        """
+        if len(self._spent) < 2:
+            return None
+        return Share(self.name, min(self._spent), self.setup.every)
 
     @property
     def name(self) -> str:
@@ -185,9 +203,11 @@ class Monitor:
             return None
         lease = self._lease = await bench.offload(self._acquire)
         if lease is None:
-            self._skipped(ELSEWHERE)
+            self._skipped(await bench.offload(self._elsewhere))
             return None
         renewing = asyncio.create_task(self._renew())
+        spent = Spending()
+        token = spending.set(spent)
         try:
             outcome = await verdict(
                 self.setup,
@@ -196,11 +216,13 @@ class Monitor:
                 since=wanted.since,
             )
         finally:
+            spending.reset(token)
             await _ended(renewing)
             if not self.kept:
                 await self.release()
         if wanted.symbols is None:
             self.whole = outcome
+            self._spent.append(spent.seconds)
         self._noted(outcome)
         return outcome
 
@@ -212,6 +234,17 @@ class Monitor:
             if each.scope in ("*", self.name):
                 return f"paused by {each.by}" + (f": {each.reason}" if each.reason else "")
         return None
+
+    def _elsewhere(self) -> str:
+        """Who compares it; what to do where that one holds its lease far too long to be alive."""
+        now = self._bench.now()
+        for each in self._bench.monitors.leases():
+            if each.name == self.name and each.until > now + round(FAR * SECOND):
+                return (
+                    f"{each.holder} holds its lease until {instant(each.until)}: its clock is, or"
+                    f" was, ahead. If it is dead: `tieout lease break {self.name}`"
+                )
+        return ELSEWHERE
 
     def _skipped(self, why: str) -> None:
         """Say once why nothing is compared."""

@@ -10,11 +10,13 @@
    is in doubt.
 5. A submit that timed out has no id of the venue's yet: it is looked for by the client id. The old
    leg of a cancel and replace was not cancelled; see `core.orders`.
+6. An order with an open break is asked for however old it is; see `old_orders`.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final, TypeAlias
 
 from msgspec.structs import replace
@@ -27,6 +29,7 @@ from tieout.core.model import Record, Side, Value
 from tieout.core.orders import Orders, filled, in_the_words_of, merged
 from tieout.ports import Rows
 from tieout.service.live.cause import cause_of
+from tieout.service.live.old_orders import REACH, Broken, by_id, lost, note, within
 from tieout.service.live.rows import at_home, columns_of, covered_by
 from tieout.service.live.setup import Comparison, LiveBench, LiveSetup
 from tieout.service.setup import Reference, Standing
@@ -45,12 +48,12 @@ async def compare_orders(
     reference: Reference,
     symbols: frozenset[str] | None = None,
     *,
-    oldest: int | None = None,
+    broken: Sequence[Broken] = (),
 ) -> Comparison:
     """Read orders until whatever differed at first has stayed the same, or has gone.
 
     Args:
-        oldest: when the oldest order was made of which a break is open, UTC ns: asked for as well.
+        broken: orders of which a break is open: asked for as well; see `old_orders`.
 
     Raises:
         SourceError: a side gave no answer.
@@ -59,11 +62,10 @@ async def compare_orders(
     standing: dict[Name, tuple[tuple[Looks, Looks], int, int]] = {}
     first: set[Name] | None = None
     pause = timing.grace / max(1, timing.confirmations - 1)
-    since = bench.now() - timing.closed
-    if oldest is not None:
-        since = min(since, oldest - timing.lag)
+    recent, old = within(broken, bench.now() - max(timing.closed, REACH))
+    since = min([bench.now() - timing.closed, *(each.made - timing.lag for each in recent)])
     for attempt in range(1, timing.resamples + 1):
-        ours, theirs = await _both(setup, bench.now(), since, symbols)
+        ours, theirs, gone = await _both(setup, bench.now(), since, symbols, old)
         differing = _differing(ours, theirs)
         first = set(differing) if first is None else first
         standing = {
@@ -81,17 +83,24 @@ async def compare_orders(
             break
         await asyncio.sleep(pause / 1_000_000_000)
     unknown = set(differing) if ours.doubt is not None else set()
-    return _compared(setup, reference, ours, theirs, moving, unknown, bench.now())
+    return _compared(setup, reference, ours, theirs, moving, unknown, gone, bench.now())
 
 
 async def _both(
-    setup: LiveSetup, now: int, since: int, symbols: frozenset[str] | None
-) -> tuple[Answer, Answer]:
+    setup: LiveSetup,
+    now: int,
+    since: int,
+    symbols: frozenset[str] | None,
+    old: Sequence[Broken],
+) -> tuple[Answer, Answer, list[Broken]]:
     """The venue first, then the book: what the venue knows the book may have heard by now.
 
     Of the venue first what is open, wherever; then, of the symbols that are known, what has been
     closed as well: some venues tell that by symbol only. An order that closes in between is in
     the second answer.
+
+    Returns:
+        Both answers; and those of `old` about which the venue says nothing, which are in neither.
     """
     known = await setup.universe.known(setup.internal, now)
     # A little further back than is compared: what lies there is only a possible partner.
@@ -99,22 +108,33 @@ async def _both(
     opened = await setup.external.fetch(Ask("orders", symbols=symbols))
     traded = symbols or known | {str(row.values["symbol"]) for row in opened.records}
     if traded:
-        closed = await setup.external.fetch(Ask("orders", since=reach, symbols=frozenset(traded)))
+        ask = Ask("orders", since=reach, symbols=frozenset(traded), known=True)
+        closed = await setup.external.fetch(ask)
         opened = _merged(opened, closed)
-    ours = await setup.internal.fetch(Ask("orders", since=reach, symbols=symbols))
+    named = await by_id(setup.external, old, opened.records)
+    opened = replace(opened, records=tuple(merged(opened.records, named)))
+    first = min([reach, *(each.made for each in old)])
+    ours = await setup.internal.fetch(Ask("orders", since=first, symbols=symbols))
     if ours.reasons and not (only := await _only_open(setup, symbols)).reasons:
         ours, opened = only, _without_closed(opened, only)
     rows = in_the_words_of(at_home(setup.external, ours.records), opened.records)
-    return _since(replace(ours, records=tuple(rows)), opened, since)
+    ours, opened = _since(replace(ours, records=tuple(rows)), opened, since, named)
+    gone = lost(old, opened.records)
+    out = {name for each in gone for row in each.records for name in _names(row)}
+    kept = [row for row in ours.records if out.isdisjoint(_names(row))]
+    return replace(ours, records=tuple(kept)), opened, gone
 
 
-def _since(ours: Answer, theirs: Answer, since: int) -> tuple[Answer, Answer]:
+def _since(
+    ours: Answer, theirs: Answer, since: int, named: Sequence[Record]
+) -> tuple[Answer, Answer]:
     """Both without closed orders that stand alone and that the other side need not list.
 
     Many venues list closed orders by when they were placed: one that was placed before the window
     and ended in it is in the book's answer and not in theirs. Whether it ended rightly is for the
-    trades to say.
+    trades to say. Those that were asked for by id (`named`) stay.
     """
+    asked = {id(row) for row in named}
 
     def told(answer: Answer, other: Answer, clocks: tuple[str, str]) -> Answer:
         others = Orders(other.records)
@@ -122,6 +142,7 @@ def _since(ours: Answer, theirs: Answer, since: int) -> tuple[Answer, Answer]:
             row
             for row in answer.records
             if is_open(row.values)
+            or id(row) in asked
             or others.partner(row) is not None
             or _first(row, clocks) is None
             or _first(row, clocks) >= since  # type: ignore[operator]
@@ -228,9 +249,10 @@ def _compared(
     theirs: Answer,
     moving: set[Name],
     unknown: set[Name],
+    gone: Sequence[Broken],
     as_of: int,
 ) -> Comparison:
-    """Both sides without what is on its way (`moving`) or cannot be known (`unknown`)."""
+    """Both sides without what is on its way (`moving`) or cannot be known (`unknown`, `gone`)."""
     open_ = moving | unknown
     held = [
         (side, row)
@@ -256,15 +278,16 @@ def _compared(
             columns=columns if "order_id" in columns else [*columns, "order_id"],
             reasons=answer.reasons,
             quarantined=answer.quarantined,
-            notes=answer.notes,
+            notes=answer.notes if side is Side.INTERNAL else (*answer.notes, *note(gone)),
         )
 
+    waiting = [OpenItem(side, row, moment(as_of).date()) for side, row in held]
     return Comparison(
         internal=rows(ours, Side.INTERNAL),
         external=rows(theirs, Side.EXTERNAL),
         standing=Standing(
-            waiting=[OpenItem(side, row, moment(as_of).date()) for side, row in held],
-            unknown=len(unknown),
+            waiting=[*waiting, *(item for each in gone for item in each.items)],
+            unknown=len(unknown) + len(gone),
             expected=len(moving - unknown),
             covered=covered_by(ours, theirs),
             reasons=(ours.doubt,) if unknown and ours.doubt is not None else (),

@@ -7,16 +7,17 @@ the venue lists what the snapshot has seen, the venue's events, and then the boo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Collection, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from tieout.core.compare import AMOUNTS
 from tieout.core.confirm import Reading
 from tieout.core.entries import Entry, Key
 from tieout.core.live import EVENTS, Answer, Ask
 from tieout.core.model import Record
+from tieout.errors import SourceError
 from tieout.ports import Feed
+from tieout.service.live.empty import Findings, broken_keys, held, look_into
 from tieout.service.live.rows import (
     KINDS,
     ZERO,
@@ -102,9 +103,7 @@ async def take(
     until = window[1]
     if since is None:
         since = window[0] - setup.timing.overlap
-    # What the snapshot has seen is listed after the lag. The venue's clock has passed `until` once
-    # the width of the window is over, by whatever clock: our own says nothing of the venue's.
-    await _wait_until(answered + max(setup.timing.lag, window[1] - window[0]), bench)
+    await _wait_until(answered + _listed_after(setup, stated, window), bench)
     traded = await setup.universe.known(setup.internal, stated.asked_at)
     # A book without trades does not say which of the venue's its amounts hold: none is added. One
     # that knows orders and not fills does not say which of an order's fills.
@@ -124,11 +123,16 @@ async def take(
         why.append(f"{setup.internal.name} changed whenever it was read")
     if ours.answer.doubt is not None:  # a book that stands still says nothing of now
         why.append(ours.answer.doubt)
+    found = Findings(doubt=stated.doubt)
+    if why or not held(stated):
+        found = await _looked_into(setup, bench, stated, ours.answer, sides.home, until, traded)
+    if found.denied is not None:
+        why.append(found.denied)
     reading = Reading(
         taken=window,
         stated=sides.states,
         listed=frozenset({KINDS[records]}) if stated.complete else frozenset(),
-        opening=sides.opening,
+        opening=dict.fromkeys(found.broken, ZERO) | sides.opening,
         book=sides.own,
         venue=their,
         complete=not why,
@@ -137,9 +141,38 @@ async def take(
         version_after=ours.version,
         evented=bool(theirs),
         together=stated.together,
-        doubt=doubt_of(stated, ours.answer),
+        doubt=found.doubt,
     )
+    if reading.complete and reading.doubt is None and symbols is None and stated.complete:
+        setup.believed.remember(window, sides.states)
     return Taken(reading, since, sides.internal, sides.external, ours.answer, stated, sides.home)
+
+
+async def _looked_into(
+    setup: LiveSetup,
+    bench: LiveBench,
+    stated: Answer,
+    ours: Answer,
+    home: Home,
+    until: int,
+    traded: frozenset[str],
+) -> Findings:
+    """What becomes of a reading that is not whole, or in which the venue has nothing."""
+    broken = frozenset[Key]()
+    if ours.complete:
+        broken = await bench.offload(lambda: broken_keys(setup, bench, stated.ask, home))
+    found = await look_into(setup, stated, ours, broken)
+    if found.doubt is None or held(stated):
+        return found
+
+    def asking(since: int) -> Awaitable[Events]:
+        return events_of(setup.external, since, until, traded)
+
+    try:
+        closed = await setup.believed.closed(stated.ask, asking, until - setup.timing.full)
+    except SourceError:
+        closed = False
+    return replace(found, doubt=None) if closed else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,15 +215,16 @@ def _sides(setup: LiveSetup, stated: Answer, ours: _BookState, counts: Counting 
     return _Sides(home, internal, external, own, states, opening)
 
 
-def doubt_of(stated: Answer, ours: Answer) -> str | None:
-    """Why a good answer is not to be believed: all at once nothing is there."""
-    if stated.doubt is not None:
-        return stated.doubt
-    column = AMOUNTS[stated.ask.records]
-    held = sum(1 for row in ours.records if row.values.get(column))
-    if held and not any(row.values.get(column) for row in stated.records):
-        return f"{stated.source} answers that nothing is there, where the book has {held}"
-    return None
+def _listed_after(setup: LiveSetup, stated: Answer, window: tuple[int, int]) -> int:
+    """How long after a snapshot was answered the venue lists what it has seen, nanoseconds.
+
+    That is the lag. A source that tells no more than up to a time by its clock has to have passed
+    the end of the window as well, which it has once the window's width is over, by whatever clock.
+    One that tells all that has happened has not: what happens from then on is in no snapshot that
+    was answered before.
+    """
+    lag = setup.timing.lag
+    return lag if stated.coarse else max(lag, window[1] - window[0])
 
 
 async def _wait_until(moment: int, bench: LiveBench) -> None:
@@ -249,12 +283,23 @@ def _within(
     }
 
 
+def _reaches(answer: Answer, until: int) -> bool:
+    """Whether an answer about events tells all that a snapshot, taken before it, may have seen.
+
+    `until` is by the venue's clock, and the end of what a book was asked for without an end by
+    ours: whatever these say, what it was not asked for then had not happened.
+    """
+    assert answer.window is not None
+    whole = answer.ask.until is None and answer.window[1] >= answer.asked_at
+    return whole or answer.coarse or answer.window[1] >= until
+
+
 def _gaps(answers: Sequence[Answer], since: int, until: int) -> list[str]:
     """Why what happened is not known whole."""
     why = [f"{each.source}: {reason}" for each in answers for reason in each.reasons]
     for each in answers:
         if each.quarantined:
             why.append(f"{each.source}: {len(each.quarantined)} {each.ask.records} are unreadable")
-        if each.window is not None and (each.window[0] > since or each.window[1] < until):
+        if each.window is not None and (each.window[0] > since or not _reaches(each, until)):
             why.append(f"{each.source} does not cover its {each.ask.records} around the snapshot")
     return why

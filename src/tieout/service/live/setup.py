@@ -14,6 +14,7 @@ from tieout.core.scan import Scan
 from tieout.core.valuation import Quote
 from tieout.errors import SourceError
 from tieout.ports import Clock, Engine, Feed, Lease, Monitors, Notifier, Rows, Spool, Store
+from tieout.service.live.empty import Believed
 from tieout.service.live.universe import Universe
 from tieout.service.setup import Progress, Reference, Standing
 
@@ -60,10 +61,12 @@ class LiveSetup:
         internal, external: the book and the venue; or any two feeds.
         layouts: how the rows of the two sides are read once they are frames.
         universe: of which symbols the venue is asked for trades; grows.
+        believed: the venue's last answer that nobody doubts.
         every: nanoseconds between comparisons.
         on: what starts one: `start`, `interval`, `events`.
         quotes: prices besides those of the venue, by pair, and how old (ns) one may be; it may
             block, and raises SourceError.
+        price_age: nanoseconds after which a price of the venue is too old.
         summed: the book has one record an order, so the venue's fills are summed by order.
         everywhere: the book of all accounts and venues, which knows both ends of a transfer;
             None: `internal` is that.
@@ -75,9 +78,11 @@ class LiveSetup:
     layouts: tuple[Layout, Layout]
     timing: Timing = Timing()
     universe: Universe = field(default_factory=Universe)
+    believed: Believed = field(default_factory=Believed)
     every: int = 60 * SECOND
     on: frozenset[str] = frozenset({"start", "interval", "events"})
     quotes: Callable[[], tuple[Mapping[str, Quote], int | None]] | None = None
+    price_age: int = 300 * SECOND
     summed: bool = False
     everywhere: Feed | None = None
 

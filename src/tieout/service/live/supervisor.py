@@ -16,12 +16,16 @@ from collections.abc import (
 )
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import chain
 from typing import Final, Protocol, TypeVar
 
 from tieout.core.live import EVENTS
+from tieout.core.model import Severity
 from tieout.errors import TieoutError
+from tieout.service.live.budget import SPARE, crowded
+from tieout.service.live.daily import period
 from tieout.service.live.monitor import RENEWED, Monitor, Wanted
-from tieout.service.live.setup import SECOND, LiveBench
+from tieout.service.live.setup import LiveBench
 from tieout.service.runs import RunOutcome
 
 _T = TypeVar("_T")
@@ -30,9 +34,6 @@ KEPT: Final = timedelta(days=7)
 """Runs that changed nothing are kept one by one for so long."""
 
 DAY: Final = 86_400.0
-DAYS: Final = int(DAY) * SECOND
-"""The same in nanoseconds."""
-
 REST: Final = 15.0
 """Seconds between two comparisons of a monitor because of events: each of them asks the venue some
 ten times, and the engine's own requests share the venue's limit."""
@@ -91,6 +92,8 @@ class Supervisor:
         self._rested: dict[str, float] = {}
         self._told: dict[str, Wanted] = {}
         self._said: dict[str, RunOutcome] = {}
+        self._beats: dict[tuple[object, ...], list[Monitor]] = {}
+        self._crowded: set[str] = set()
         self._closed = False
 
     @property
@@ -166,21 +169,27 @@ class Supervisor:
             self._watch(monitor)
 
     def _watch(self, monitor: Monitor) -> None:
+        """Compare at intervals: monitors of an account with the same interval begin together, so
+        that what they all ask is asked once."""
         setup = monitor.setup
 
         async def compare() -> object:
             return await self._compare(monitor)
 
-        # Each reaches back over the one before it: what that one saw too early, this one finds.
-        period = min(setup.timing.full, DAYS)
+        beat = self._beats.setdefault((*_account(monitor), setup.every), [])
+        beat.append(monitor)
+        if len(beat) == 1:
+            every = setup.every / 1e9
+            self._stops.append(self._every(every, monitor.name, lambda: self._beat(beat)))
+        if setup.rules.records in EVENTS and setup.every > (full := period(setup)):
+            self._stops.append(self._every(full / 1e9, f"{monitor.name}:full", compare))
 
-        async def whole() -> object:
-            since = self._bench.now() - setup.timing.full - period
-            return await self._compare(monitor, since=since)
-
-        self._stops.append(self._every(setup.every / 1e9, monitor.name, compare))
-        if setup.rules.records in EVENTS:
-            self._stops.append(self._every(period / 1e9, f"{monitor.name}:full", whole))
+    async def _beat(self, monitors: Sequence[Monitor]) -> None:
+        """Compare them; none waits for another at the next beat."""
+        if len(monitors) == 1:
+            await self._compare(monitors[0])
+        else:
+            self.begin(monitors)
 
     async def _compare(
         self,
@@ -193,7 +202,24 @@ class Supervisor:
         if outcome is not None and outcome is not self._said.get(monitor.name):
             self._said[monitor.name] = outcome  # several that asked share one comparison
             self._heard(monitor, outcome)
+            self._check_room(monitor)
         return outcome
+
+    def _check_room(self, monitor: Monitor) -> None:
+        """Tell somebody where a venue's rate limit has no room for all that is asked of it."""
+        account = _account(monitor)
+        others = [each for each in chain(*self._beats.values()) if _account(each) == account]
+        place = " ".join(map(str, account))
+        most = SPARE if place in self._crowded else 1.0
+        why = crowded((share for each in others if (share := each.share) is not None), most)
+        if why is not None and place not in self._crowded:
+            self._crowded.add(place)
+            self._bench.notifier.alert(
+                Severity.MEDIUM, f"{place}: its monitors ask too much", why, about=f"room:{place}"
+            )
+        elif why is None and place in self._crowded:
+            self._crowded.remove(place)
+            self._bench.notifier.settled(f"room:{place}")
 
     def _task(self, work: Coroutine[object, object, None], name: str) -> None:
         task = asyncio.create_task(work, name=f"tieout:{name}")
@@ -263,6 +289,12 @@ class Supervisor:
         if folded:
             logger.info("%d runs without a change were folded into daily summaries", folded)
         return folded
+
+
+def _account(monitor: Monitor) -> tuple[object, ...]:
+    """Whose rate limit its questions count to."""
+    venue = monitor.setup.external
+    return getattr(venue, "venue", venue.name), getattr(venue, "account", "")
 
 
 def _is_about(monitor: Monitor, source: str) -> bool:

@@ -15,26 +15,28 @@ from zoneinfo import ZoneInfo
 
 from tieout.core.calendars import moment_of
 from tieout.core.canonical import moment
-from tieout.core.held import opened, values_of
+from tieout.core.held import opened
 from tieout.core.live import Ask
 from tieout.core.model import RunStatus, Severity
-from tieout.core.rows import BreakFilter, RunRow
+from tieout.core.rows import RunRow
 from tieout.core.scan import Scan
 from tieout.core.schema import RECORD_TYPES
 from tieout.core.valuation import Instrument, Prices, Quote, quotes_of
 from tieout.errors import CalculationError, SourceError, VenueRefused
 from tieout.ports import Feed, Rows
+from tieout.service.live import daily
+from tieout.service.live.cause import with_closed
 from tieout.service.live.events import compare_events
+from tieout.service.live.moved import with_movements
+from tieout.service.live.old_orders import broken_orders
 from tieout.service.live.orders import compare_orders
-from tieout.service.live.setup import Comparison, LiveBench, LiveSetup
+from tieout.service.live.setup import SECOND, Comparison, LiveBench, LiveSetup
 from tieout.service.live.snapshots import compare_snapshots
 from tieout.service.live.transit import without_transit
 from tieout.service.runs import Bench, RunOutcome, run
 from tieout.service.setup import Reference, Request, Setup, SideSetup, Standing
 
 UTC: Final = ZoneInfo("UTC")
-
-UNRESOLVED: Final = ("open", "in_review", "correcting")
 
 
 async def verdict(
@@ -49,20 +51,37 @@ async def verdict(
 
     Args:
         symbols: restrict a comparison of snapshots to these; nothing else opens or clears.
-        since: of events: begin the window here (UTC ns), whatever the cursor says.
+        since: of events: begin the window here (UTC ns), whatever the cursor says. Once a day it
+            begins further back anyway; see `daily`.
 
     Raises:
         StoreError: the store cannot be used, or the lease was lost.
         A side that fails is no exception: its run is `failed`.
     """
-    comparison = await _compared(setup, bench, symbols, since)
+    reach = await bench.offload(lambda: _reach(setup, bench, dry_run))
+    begin = min((each for each in (since, reach.since) if each is not None), default=None)
+    comparison = await _compared(setup, bench, symbols, begin)
     outcome: RunOutcome = await bench.offload(lambda: _stored(setup, bench, comparison, dry_run))
     if outcome.row.external is not None:
         bench.notifier.settled(f"refused:{setup.external.name}")
     if comparison.upto is not None and not dry_run and _ended(outcome.row):
         upto = comparison.upto
-        await bench.offload(lambda: bench.monitors.advance(setup.rules.name, upto))
+        await bench.offload(lambda: _advance(setup, bench, upto, reach))
     return outcome
+
+
+def _reach(setup: LiveSetup, bench: LiveBench, dry_run: bool) -> daily.Reach:
+    now = bench.now()
+    found = daily.reach(setup, bench.monitors, now)
+    if found.full and not dry_run:
+        daily.begin(setup, bench.monitors, now)
+    return found
+
+
+def _advance(setup: LiveSetup, bench: LiveBench, upto: int, reach: daily.Reach) -> None:
+    bench.monitors.advance(setup.rules.name, upto)
+    if reach.full:
+        daily.end(setup, bench.monitors, upto)
 
 
 def _stored(
@@ -94,10 +113,13 @@ async def _compared(
     try:
         if setup.rules.records in ("positions", "balances"):
             found = await compare_snapshots(setup, bench, reference, symbols)
-            return await without_transit(setup, bench, found)
+            found = await without_transit(setup, bench, found)
+            if setup.rules.records == "balances":
+                return await with_movements(setup, bench, found)
+            return await with_closed(setup, bench, found)
         if setup.rules.records == "orders":
-            since = await bench.offload(lambda: _oldest_order(setup, bench))
-            return await compare_orders(setup, bench, reference, symbols, oldest=since)
+            broken = await bench.offload(lambda: broken_orders(bench.store, setup.rules.name))
+            return await compare_orders(setup, bench, reference, symbols, broken=broken)
         oldest, cursor = await bench.offload(lambda: _progress(setup, bench))
         found = await compare_events(
             setup, bench, reference, oldest=oldest, cursor=cursor, since=since
@@ -124,19 +146,6 @@ def _progress(setup: LiveSetup, bench: LiveBench) -> tuple[int | None, int | Non
     return oldest, bench.monitors.cursor(name)
 
 
-def _oldest_order(setup: LiveSetup, bench: LiveBench) -> int | None:
-    """When the oldest order was made of which a break is open: to leave the window is no evidence
-    that it agrees.
-    """
-    where = BreakFilter(setup.rules.name, UNRESOLVED)
-    orders = (
-        each["record"] for row in bench.store.breaks(where) for each in row.content["records"]
-    )
-    values = (values_of(order, RECORD_TYPES["orders"])[0] for order in orders)
-    made = (each.get("created_at") or each.get("updated_at") for each in values)
-    return min((at for at in made if isinstance(at, int)), default=None)
-
-
 def _failed(bench: LiveBench, error: SourceError, reference: Reference) -> Comparison:
     """Without one side nothing is known of the other either: it was asked in vain."""
     if isinstance(error, VenueRefused):
@@ -158,7 +167,8 @@ def _failed(bench: LiveBench, error: SourceError, reference: Reference) -> Compa
 async def reference_of(venue: Feed, setup: LiveSetup, bench: LiveBench) -> Reference:
     """Instruments and prices, as the venue has them, and prices that the configuration names.
 
-    Without prices values are unknown. Of a pair that both price, the venue's price counts.
+    Without prices values are unknown. Of a pair that both price, the venue's price counts, unless
+    it is too old: then it is no price.
     """
     instruments: Mapping[str, Instrument] = {}
     quotes: dict[str, Quote] = {}
@@ -173,13 +183,29 @@ async def reference_of(venue: Feed, setup: LiveSetup, bench: LiveBench) -> Refer
                 quotes |= given
             if "prices" in venue.offers:
                 answer = await venue.fetch(Ask("prices"))
-                quotes |= quotes_of(record.values for record in answer.records)
+                fresh = quotes_of(record.values for record in answer.records)
+                quotes |= _fresh(fresh, setup.price_age, answer.answered_at, bench.now())
     except SourceError as error:
         reasons.append(f"values are unknown: {error.what}")
     # What a venue does not price in the reporting currency, it prices in the other dollar.
     other = "USD" if setup.rules.reporting_currency == "USDT" else "USDT"
     prices = Prices(quotes, max_age, via=(other,))
     return Reference(dict(instruments), prices, tuple(reasons))
+
+
+def _fresh(quotes: Mapping[str, Quote], max_age: int, answered: int, now: int) -> dict[str, Quote]:
+    """The venue's prices that are not too old, by our own clock.
+
+    Args:
+        max_age: nanoseconds. `answered`: when they were told by the venue's clock, UTC ns; `now`:
+            when that was by ours.
+    """
+    ahead = round((answered - now) / SECOND) * SECOND
+    return {
+        pair: Quote(each.price, each.as_of - ahead, max_age)
+        for pair, each in quotes.items()
+        if each.as_of is not None and answered - each.as_of <= max_age
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,8 +153,12 @@ def order_row(order: Order, symbol: str) -> dict[str, Any]:
 
 
 def open_rows(call: Call) -> Any:
-    orders = open_orders(call, perpetual=False)
-    return [order_row(order, call.exchange.listing(order.symbol).native) for order in orders]
+    return [_written(call, order) for order in open_orders(call, perpetual=False)]
+
+
+def _written(call: Call, order: Order) -> Any:
+    native = call.exchange.listing(order.symbol).native
+    return call.account.written.row(("order", order.id), order, order_row, order, native)
 
 
 def all_orders(call: Call) -> Any:
@@ -163,7 +167,7 @@ def all_orders(call: Call) -> Any:
     start, end = call.integer("startTime"), call.integer("endTime")
     if start is not None and end is not None and end - start > DAY:
         raise _TOO_LONG
-    return [order_row(order, listing.native) for order in orders_asked(call, listing.symbol)]
+    return [_written(call, order) for order in orders_asked(call, listing.symbol)]
 
 
 def one_order(call: Call) -> Any:
@@ -176,7 +180,8 @@ def my_trades(call: Call) -> Any:
     listing = listing_of(call, perpetual=False)
     assert listing is not None
     fills = fills_asked(call, listing.symbol, window=DAY, too_long=_TOO_LONG)
-    return [_trade_row(fill, listing.native) for fill in fills]
+    row, native = call.account.written.row, listing.native
+    return [row((fill.symbol, fill.id), fill, _trade_row, fill, native) for fill in fills]
 
 
 def _trade_row(fill: Fill, symbol: str) -> dict[str, Any]:

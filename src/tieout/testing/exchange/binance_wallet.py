@@ -131,6 +131,24 @@ def funding_wallet(call: Call) -> Any:
     ]
 
 
+def user_assets(call: Call) -> Any:
+    """The spot wallet again, only what there is of it."""
+    locked = call.state.locked()
+    return [
+        {
+            "asset": asset,
+            "free": fixed(EXACT.subtract(total, locked.get(asset, ZERO))),
+            "locked": fixed(locked.get(asset, ZERO)),
+            "freeze": "0",
+            "withdrawing": "0",
+            "ipoable": "0",
+            "btcValuation": "0",
+        }
+        for asset, total in sorted(call.state.holdings("spot").items())
+        if total
+    ]
+
+
 def earn(call: Call) -> Any:
     rows = [
         {
@@ -181,6 +199,7 @@ WALLET: Final[Mapping[tuple[str, str], Endpoint]] = {
     ("GET", "/sapi/v1/asset/transfer"): Endpoint(transfers, reads="events"),
     ("GET", "/sapi/v1/asset/assetDividend"): Endpoint(no_rows, reads="events"),
     ("POST", "/sapi/v1/asset/get-funding-asset"): Endpoint(funding_wallet, reads="snapshot"),
+    ("POST", "/sapi/v3/asset/getUserAsset"): Endpoint(user_assets, weight=5, reads="snapshot"),
     ("GET", "/sapi/v1/simple-earn/flexible/position"): Endpoint(earn, reads="snapshot"),
     ("GET", "/sapi/v1/simple-earn/locked/position"): Endpoint(no_rows, reads="snapshot"),
     ("GET", "/sapi/v1/capital/config/getall"): Endpoint(nothing),

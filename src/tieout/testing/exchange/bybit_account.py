@@ -10,6 +10,7 @@ from tieout.testing.exchange.records import EXACT, ROUNDING, ZERO, Listing, Posi
 from tieout.testing.exchange.wire import Call, plain, stripped
 
 LEVERAGE: Final = Decimal(10)
+COINS_AT_ONCE: Final = 10
 
 
 # Public
@@ -151,8 +152,11 @@ def wallet(call: Call) -> Any:
 
 
 def coins_balance(call: Call) -> Any:
-    """Of the funding account; `UNIFIED` is answered as well."""
+    """Of the funding account; of the unified one by currency only, ten at a time."""
     kind = call.params.get("accountType", "FUND")
+    wanted = {each for each in call.params.get("coin", "").split(",") if each}
+    if kind == "UNIFIED" and not 1 <= len(wanted) <= COINS_AT_ONCE:
+        raise refuse(call, "coin: 1 to 10 of them for UNIFIED")
     name = "unified" if kind == "UNIFIED" else "funding"
     rows = [
         {
@@ -162,6 +166,7 @@ def coins_balance(call: Call) -> Any:
             "bonus": "",
         }
         for asset, total in sorted(call.state.holdings(name).items())
+        if not wanted or asset in wanted
     ]
     return {"memberId": "533285", "accountType": kind, "balance": rows}
 

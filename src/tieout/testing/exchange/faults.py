@@ -40,7 +40,7 @@ class Trouble(StrEnum):
     EMPTY_BODY = "empty_body"  # a request: 200 and nothing
     EMPTY_OBJECT = "empty_object"  # a request: 200 and `{}`
     STALE = "stale"  # a snapshot: how it was `seconds` ago
-    EMPTY_ACCOUNT = "empty_account"  # a snapshot: well-formed, and nothing in it
+    EMPTY_ACCOUNT = "empty_account"  # a snapshot: well-formed, nothing in it; by `paths`, of some
     DOUBLED = "doubled"  # a list of events: some rows twice
     MISSING_FILL = "missing_fill"  # a fill: no list of trades ever shows it
     LATE_FILL = "late_fill"  # a fill: lists show it `seconds` later

@@ -1,0 +1,173 @@
+"""An answer in which suddenly nothing is: what has to say so besides, before it is believed.
+
+1. It is looked into where the book has something, or the last answer had, or an open break says
+   that the venue has.
+2. What the venue's other endpoint names contradicts it: one of the two is wrong, and which is not
+   known. The reading says nothing then.
+3. If that endpoint finds nothing either, or if fills since the last answer that was believed closed
+   all that it had, the doubt is gone. A break takes as many readings as any other.
+4. Else it stays in doubt: it clears nothing, and what breaks by it is in doubt. An endpoint that
+   fails says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from tieout.core.compare import AMOUNTS
+from tieout.core.entries import Key
+from tieout.core.live import Answer, Ask, Witness
+from tieout.core.model import Role, Side
+from tieout.core.money import add
+from tieout.core.rows import BreakFilter
+from tieout.errors import SourceError
+from tieout.service.live.rows import KINDS, NAMES, ZERO, Home, entries, key_of
+
+if TYPE_CHECKING:
+    from tieout.service.live.setup import LiveBench, LiveSetup
+
+UNRESOLVED: Final = ("open", "in_review", "correcting")
+SHOWN: Final = 3
+
+Span: TypeAlias = tuple[int, int]
+Asking: TypeAlias = Callable[[int], Awaitable[tuple[Answer, ...]]]
+"""Since when (UTC ns) -> what the venue's trades and movements were since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What came of looking into an answer.
+
+    Attributes:
+        doubt: why it is not to be believed. `denied`: what contradicts it.
+        broken: what the venue has by the open breaks: that neither side has it now is no evidence
+            by itself.
+    """
+
+    broken: frozenset[Key] = frozenset()
+    doubt: str | None = None
+    denied: str | None = None
+
+
+async def look_into(
+    setup: LiveSetup, stated: Answer, ours: Answer, broken: frozenset[Key]
+) -> Findings:
+    """What to think of a venue's snapshot; rules 1, 2 and the endpoint of 3.
+
+    Args:
+        ours: the book's. `broken`: what the venue has by the open breaks.
+    """
+    doubt = doubt_of(stated, ours)
+    asking = getattr(setup.external, "second", None)
+    if held(stated) or asking is None or (doubt is None and not broken):
+        return Findings(broken, doubt)
+    names = {*held(ours), *(key.name for key in broken)}
+    why = doubt or f"{stated.source} answers that nothing is there, where a break is open"
+    try:
+        witness: Witness | None = await asking(stated.ask, names)
+    except SourceError as error:
+        return Findings(broken, f"{why}; asked in another way, it gave no answer: {error.what}")
+    if witness is None:
+        return Findings(broken, doubt)
+    if witness.held:
+        return Findings(broken, denied=_denied(stated, witness))
+    return Findings(broken)
+
+
+def doubt_of(stated: Answer, ours: Answer) -> str | None:
+    """Why a good answer is not to be believed: all at once nothing is there."""
+    if stated.doubt is not None:
+        return stated.doubt
+    if (names := held(ours)) and not held(stated):
+        return f"{stated.source} answers that nothing is there, where the book has {len(names)}"
+    return None
+
+
+def held(answer: Answer) -> tuple[str, ...]:
+    """The symbols or currencies of which an answer has something."""
+    column, name = AMOUNTS[answer.ask.records], NAMES[answer.ask.records][0]
+    return tuple(str(row.values.get(name)) for row in answer.records if row.values.get(column))
+
+
+def _denied(stated: Answer, witness: Witness) -> str:
+    more = len(witness.held) - SHOWN
+    names = ", ".join(witness.held[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return f"{stated.source} answers that nothing is there, and its {witness.method} has {names}"
+
+
+def broken_keys(setup: LiveSetup, bench: LiveBench, ask: Ask, home: Home) -> frozenset[Key]:
+    """What the venue has by the open breaks, of what was asked about. Blocks."""
+    records = setup.rules.records
+    found = (
+        each["record"]
+        for row in bench.store.breaks(BreakFilter(setup.rules.name, UNRESOLVED))
+        for each in row.content["records"]
+        if (each["side"], each["role"]) == (Side.EXTERNAL, Role.PRIMARY)
+    )
+    nothing = (None, "", "0")
+    column = AMOUNTS[records]
+    keys = (key_of(records, each, home) for each in found if each.get(column) not in nothing)
+    asked = ask.symbols
+    return frozenset(
+        key for key in keys if home.holds(key) and (asked is None or key.name in asked)
+    )
+
+
+class Believed:
+    """The last snapshot that was believed, for what fills have made of it."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Span, dict[Key, Decimal]] | None = None
+
+    def remember(self, taken: Span, stated: Mapping[Key, Decimal]) -> None:
+        """A whole answer that nobody doubts. `taken`: it was so at some moment between (UTC ns)."""
+        self._last = taken, {key: amount for key, amount in stated.items() if amount}
+
+    async def closed(self, ask: Ask, asking: Asking, oldest: int) -> bool:
+        """Whether all that was there then is gone by what happened since; rule 3.
+
+        Args:
+            ask: of the answer that is looked into.
+            oldest: UTC ns; what was believed before is too long ago to be asked about.
+
+        Raises:
+            SourceError: there is no answer.
+        """
+        if self._last is None or self._last[0][0] < oldest:
+            return False
+        (start, end), amounts = self._last
+        found = await asking(start)
+        if not found or not all(_reaches(each, start) for each in found):
+            return False
+        kind = KINDS[ask.records]
+        moved = [(entry.at, entry.effects) for entry in entries(found, kind)]
+        keys = amounts.keys() | {key for _, effects in moved for key in effects}
+        return all(
+            _to_zero(
+                amounts.get(key, ZERO),
+                [(at, effects[key]) for at, effects in moved if key in effects],
+                (start, end),
+            )
+            for key in keys
+            if ask.symbols is None or key.name in ask.symbols
+        )
+
+
+def _reaches(answer: Answer, since: int) -> bool:
+    return answer.complete and answer.window is not None and answer.window[0] <= since
+
+
+def _to_zero(amount: Decimal, moved: Sequence[tuple[int, Decimal]], taken: Span) -> bool:
+    """Whether an amount is zero after what moved it since it was stated, inside `taken`."""
+    start, end = taken
+    for cut in {start - 1, *(at for at, _ in moved if start <= at <= end)}:
+        left = amount
+        for at, effect in moved:
+            if at > cut:
+                left = add(left, effect)
+        if not left:
+            return True
+    return False
