@@ -7,12 +7,12 @@ nothing else is known.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
+from tieout.adapters.venues.exact import loads
 from tieout.adapters.venues.transport import Reply
 
 T = TypeVar("T")
@@ -146,17 +146,13 @@ def parse_exact(body: str) -> Any:
     if not body.strip():
         raise Misshapen("the body is empty")
     try:
-        return json.loads(body, parse_float=str, parse_constant=_no_number)
+        return loads(body)
     except ValueError:
         start = body.lstrip()[:1]
         kind = "an HTML page" if start == "<" else "no JSON, or cut"
         raise Misshapen(f"the body is {kind} ({len(body):,} characters)") from None
     except RecursionError:
         raise Misshapen("the body is nested too deeply") from None
-
-
-def _no_number(name: str) -> Any:
-    raise ValueError(name)
 
 
 def judge(wire: Wire, reply: Reply) -> tuple[Any, Fault | None]:
