@@ -185,3 +185,17 @@ def test_nobody_waits_for_company_that_cannot_come(
         assert at == pytest.approx(COMPANY if waits else 0.0)
 
     run(main())
+
+
+def test_who_asks_while_a_question_is_given_up_is_not_given_up_with_it() -> None:
+    async def main() -> None:
+        venue = Venue()
+        feed = joint(venue, {"positions": 2})  # type: ignore[type-var]
+        first = asyncio.create_task(feed.fetch(Ask("positions")))
+        await asyncio.sleep(COMPANY / 2)
+        first.cancel()
+        second = asyncio.create_task(feed.fetch(Ask("positions")))  # in the same turn of the loop
+        assert (await second).complete
+        assert first.cancelled()
+
+    run(main())

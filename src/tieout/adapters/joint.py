@@ -63,7 +63,7 @@ class _Joint:
             return await self._feed.fetch(ask)
         key = replace(ask, since=None, until=None) if _spans(ask) else ask
         batch = self._batches.get(key)
-        if batch is None or batch.task is None or batch.task.done():
+        if batch is None or not batch.waiting:  # whom nobody waits for is being cancelled
             batch = self._batches[key] = _Batch(ask)
             batch.task = asyncio.create_task(self._asked(key, batch))
         batch.ask = _around(batch.ask, ask)
@@ -85,7 +85,8 @@ class _Joint:
 
     async def _asked(self, key: Ask, batch: _Batch) -> Answer | SourceError:
         await asyncio.sleep(COMPANY)
-        del self._batches[key]  # who comes from now on would get an answer from before
+        if self._batches.get(key) is batch:
+            del self._batches[key]  # who comes from now on would get an answer from before
         try:
             return await self._feed.fetch(batch.ask)
         except SourceError as error:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from tieout.core.bench import Bench
-from tieout.core.decide import decide
+from tieout.core.decide import decide, past_deadline
 from tieout.core.match.plan import Plan
 from tieout.core.model import (
     Break,
@@ -18,8 +18,10 @@ from tieout.core.model import (
     Record,
     Side,
     Single,
+    Unknown,
 )
 from tieout.ports import Matching
+from tieout.service.coverage import subject_of
 from tieout.service.setup import Standing
 
 
@@ -36,6 +38,8 @@ def outcomes(
                 outcome = _expected(candidate)
             elif isinstance(outcome, Break):
                 outcome = _as_known(outcome, candidate, live)
+            elif isinstance(outcome, Unknown) and _is_new(outcome, live, bench):
+                outcome = Expected(outcome.side, outcome.record)
             yield candidate, outcome
 
 
@@ -47,6 +51,21 @@ def _was_judged(candidate: Candidate, live: Standing, worked_out: Plan) -> bool:
     when = candidate.record.values.get(clock)
     carried = candidate.record.carried_from is not None
     return not carried and isinstance(when, int) and when < live.since
+
+
+def _is_new(outcome: Unknown, live: Standing, bench: Bench) -> bool:
+    """Whether an event is of after the moment until which the other side has told, and in its time.
+
+    On a busy market there is one in every reading, and it says nothing about what is older.
+    """
+    clock, record, other = bench.records.clock, outcome.record, outcome.side.other
+    if outcome.quarantined or clock is None or other not in live.until:
+        return False
+    when, covered = record.values.get(clock), live.covered.get(other)
+    if not isinstance(when, int) or when <= live.until[other]:
+        return False
+    known = covered is None or subject_of(record.values) in (None, *covered)
+    return known and not past_deadline(record, bench)
 
 
 def _as_known(brk: Break, candidate: Candidate, live: Standing) -> Break:

@@ -53,6 +53,9 @@ spans: ContextVar[list[tuple[Moment, Moment]] | None] = ContextVar("spans", defa
 Attempts that failed are not in it, nor the time that the limiter or the venue made it wait.
 """
 
+aside: ContextVar[bool] = ContextVar("aside", default=False)
+"""Whether the present question is a second look only: the key may lack what that takes."""
+
 
 class Client:
     """A connection to one account: limiter, nonce, breaker, and the venue's clock.
@@ -235,7 +238,8 @@ class Client:
                     return data
                 error = as_error(fault, source, method, self.settings.credentials)
                 if isinstance(error, VenueRefused):
-                    self._refused[None if fault.action is Action.STOP else method] = error
+                    whole = fault.action is Action.STOP and not aside.get()
+                    self._refused[None if whole else method] = error
                 if not await self._once_more(fault, patience, source):
                     self._count(fault)
                     raise error

@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from tieout.core.compare import AMOUNTS
 from tieout.core.entries import Key
 from tieout.core.live import Answer, Ask, Witness
-from tieout.core.model import Role, Side
+from tieout.core.model import Role, Side, State
 from tieout.core.money import add
 from tieout.core.rows import BreakFilter
 from tieout.errors import SourceError
@@ -29,7 +29,7 @@ from tieout.service.live.rows import KINDS, NAMES, ZERO, Home, entries, key_of
 if TYPE_CHECKING:
     from tieout.service.live.setup import LiveBench, LiveSetup
 
-UNRESOLVED: Final = ("open", "in_review", "correcting")
+UNRESOLVED: Final = tuple(each.value for each in State if each is not State.RESOLVED)
 SHOWN: Final = 3
 
 Span: TypeAlias = tuple[int, int]
@@ -43,8 +43,8 @@ class Findings:
 
     Attributes:
         doubt: why it is not to be believed. `denied`: what contradicts it.
-        broken: what the venue has by the open breaks: that neither side has it now is no evidence
-            by itself.
+        broken: what a side has by the open breaks: that neither has it now is no evidence by
+            itself.
     """
 
     broken: frozenset[Key] = frozenset()
@@ -62,16 +62,18 @@ async def look_into(
     """
     doubt = doubt_of(stated, ours)
     asking = getattr(setup.external, "second", None)
-    if held(stated) or asking is None or (doubt is None and not broken):
+    if held(stated) or (doubt is None and not broken):
         return Findings(broken, doubt)
     names = {*held(ours), *(key.name for key in broken)}
     why = doubt or f"{stated.source} answers that nothing is there, where a break is open"
+    if asking is None:
+        return Findings(broken, why)
     try:
         witness: Witness | None = await asking(stated.ask, names)
     except SourceError as error:
         return Findings(broken, f"{why}; asked in another way, it gave no answer: {error.what}")
     if witness is None:
-        return Findings(broken, doubt)
+        return Findings(broken, why)
     if witness.held:
         return Findings(broken, denied=_denied(stated, witness))
     return Findings(broken)
@@ -98,15 +100,26 @@ def _denied(stated: Answer, witness: Witness) -> str:
     return f"{stated.source} answers that nothing is there, and its {witness.method} has {names}"
 
 
-def broken_keys(setup: LiveSetup, bench: LiveBench, ask: Ask, home: Home) -> frozenset[Key]:
-    """What the venue has by the open breaks, of what was asked about. Blocks."""
-    records = setup.rules.records
-    found = (
-        each["record"]
+def broken_keys(
+    setup: LiveSetup, bench: LiveBench, ask: Ask, home: Home
+) -> Mapping[Side, frozenset[Key]]:
+    """What each side has by the open breaks, of what was asked about. Blocks."""
+    parts = [
+        each
         for row in bench.store.breaks(BreakFilter(setup.rules.name, UNRESOLVED))
         for each in row.content["records"]
-        if (each["side"], each["role"]) == (Side.EXTERNAL, Role.PRIMARY)
-    )
+        if each["role"] == Role.PRIMARY
+    ]
+    return {
+        side: _keys(setup, [each["record"] for each in parts if each["side"] == side], ask, home)
+        for side in Side
+    }
+
+
+def _keys(
+    setup: LiveSetup, found: Iterable[Mapping[str, str | None]], ask: Ask, home: Home
+) -> frozenset[Key]:
+    records = setup.rules.records
     nothing = (None, "", "0")
     column = AMOUNTS[records]
     keys = (key_of(records, each, home) for each in found if each.get(column) not in nothing)
@@ -121,16 +134,21 @@ class Believed:
 
     def __init__(self) -> None:
         self._last: tuple[Span, dict[Key, Decimal]] | None = None
+        self._seen: set[str] = set()
+
+    def saw(self, names: Iterable[str]) -> None:
+        """What an answer has, be it believed or not: these have to be asked about as well."""
+        self._seen.update(names)
 
     def remember(self, taken: Span, stated: Mapping[Key, Decimal]) -> None:
         """A whole answer that nobody doubts. `taken`: it was so at some moment between (UTC ns)."""
         self._last = taken, {key: amount for key, amount in stated.items() if amount}
 
-    async def closed(self, ask: Ask, asking: Asking, oldest: int) -> bool:
+    async def closed(self, ask: Ask, asking: Asking, oldest: int, until: int) -> bool:
         """Whether all that was there then is gone by what happened since; rule 3.
 
         Args:
-            ask: of the answer that is looked into.
+            ask: of the answer that is looked into. `until`: UTC ns, the end of when it was so.
             oldest: UTC ns; what was believed before is too long ago to be asked about.
 
         Raises:
@@ -140,7 +158,8 @@ class Believed:
             return False
         (start, end), amounts = self._last
         found = await asking(start)
-        if not found or not all(_reaches(each, start) for each in found):
+        names = self._seen.union(key.name for key in amounts)
+        if not found or not all(_reaches(each, (start, until), names) for each in found):
             return False
         kind = KINDS[ask.records]
         moved = [(entry.at, entry.effects) for entry in entries(found, kind)]
@@ -156,8 +175,14 @@ class Believed:
         )
 
 
-def _reaches(answer: Answer, since: int) -> bool:
-    return answer.complete and answer.window is not None and answer.window[0] <= since
+def _reaches(answer: Answer, span: Span, names: set[str]) -> bool:
+    """Whether an answer tells all that moved these symbols (or currencies) in that time."""
+    if not answer.complete or answer.window is None or answer.window[0] > span[0]:
+        return False
+    if not answer.coarse and answer.window[1] < span[1]:
+        return False
+    # Of currencies nobody knows by which of the symbols that were not asked about they moved.
+    return answer.symbols is None or names <= answer.symbols
 
 
 def _to_zero(amount: Decimal, moved: Sequence[tuple[int, Decimal]], taken: Span) -> bool:

@@ -48,7 +48,7 @@ async def compare_events(
         SourceError: a side gave no answer.
     """
     timing, now = setup.timing, bench.now()
-    begin = now - timing.full if cursor is None else cursor - timing.lookback
+    begin = now - timing.full if cursor is None else min(cursor, now) - timing.lookback
     begin = min(each for each in (begin, oldest, since) if each is not None)
     if (opened := await _opened(setup.internal)) is not None:
         begin = max(begin, opened + 1)
@@ -63,21 +63,24 @@ async def compare_events(
     counts = await counting_of(setup.internal)
     placed = await _placed(setup, begin - timing.closed, now, ours)
     told = now - timing.grace  # what is younger is waited for, and clocks differ
+    sides = {Side.INTERNAL: ours, Side.EXTERNAL: theirs}
+    until = {side: each.window[1] for side, each in sides.items() if each.window is not None}
     return Comparison(
         internal=_rows(setup, 0, ours, counts),
         external=_rows(setup, 1, theirs, counts),
         standing=Standing(
             since=begin,
+            until=until,
             covered=covered_by(ours, theirs),
             doubtful=lambda record: theirs.doubt is not None,
             cause=cause_of(ours.records, placed),
-            voided=_voided({Side.INTERNAL: ours, Side.EXTERNAL: theirs}, setup.summed),
+            voided=_voided(sides, setup.summed),
             expects=_fees(setup, now),
             reasons=_unasked(theirs, begin, told) + _unasked(ours, begin, told),
         ),
         reference=reference,
         as_of=now,
-        upto=now if ours.complete and theirs.complete else None,
+        upto=min([now, *until.values()]) if ours.complete and theirs.complete else None,
     )
 
 

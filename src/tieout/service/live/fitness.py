@@ -26,7 +26,8 @@ def unfit(monitor: Monitor, now: datetime) -> list[str]:
         return [f"{monitor.name}: it was not compared"]
     last, whole = monitor.last.row, monitor.whole.row
     old = (now - whole.started_at).total_seconds()
-    if monitor.kept and "interval" in monitor.setup.on and old > OLD * monitor.setup.every / 1e9:
+    late = abs(old) > OLD * monitor.setup.every / 1e9  # below zero: a clock was set back
+    if monitor.kept and "interval" in monitor.setup.on and late:
         return [f"{monitor.name}: it was compared {old:.0f} s ago, and not since"]
     if whole.status not in FIT and last.status in FIT:
         return [*_unknown(whole), *unfit_by(last)]

@@ -15,7 +15,7 @@ from typing import Final
 from tieout.core.canonical import instant
 from tieout.core.held import values_of
 from tieout.core.lifecycle import OpenItem
-from tieout.core.model import Record, Side
+from tieout.core.model import Record, Side, State
 from tieout.core.orders import Orders
 from tieout.core.rows import BreakFilter
 from tieout.core.schema import RECORD_TYPES
@@ -29,7 +29,7 @@ REACH: Final = 7 * 86_400 * SECOND
 ASKED: Final = 20
 """Orders that are asked for by id in one reading, the newest ones."""
 
-UNRESOLVED: Final = ("open", "in_review", "correcting")
+UNRESOLVED: Final = tuple(each.value for each in State if each is not State.RESOLVED)
 
 
 @dataclass(frozen=True, slots=True)

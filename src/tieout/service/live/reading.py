@@ -7,14 +7,16 @@ the venue lists what the snapshot has seen, the venue's events, and then the boo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+
+from msgspec import structs
 
 from tieout.core.confirm import Reading
 from tieout.core.entries import Entry, Key
 from tieout.core.live import EVENTS, Answer, Ask
-from tieout.core.model import Record
+from tieout.core.model import Record, Side
 from tieout.errors import SourceError
 from tieout.ports import Feed
 from tieout.service.live.empty import Findings, broken_keys, held, look_into
@@ -24,6 +26,7 @@ from tieout.service.live.rows import (
     Counting,
     Home,
     amounts,
+    at_home,
     before,
     by_key,
     counted,
@@ -124,8 +127,11 @@ async def take(
     if ours.answer.doubt is not None:  # a book that stands still says nothing of now
         why.append(ours.answer.doubt)
     found = Findings(doubt=stated.doubt)
+    setup.believed.saw(held(stated))
     if why or not held(stated):
-        found = await _looked_into(setup, bench, stated, ours.answer, sides.home, until, traded)
+        own = at_home(setup.external, ours.answer.records)  # what it has elsewhere is no doubt here
+        book = structs.replace(ours.answer, records=tuple(own))
+        found = await _looked_into(setup, bench, stated, book, sides.home, until, traded)
     if found.denied is not None:
         why.append(found.denied)
     reading = Reading(
@@ -158,10 +164,11 @@ async def _looked_into(
     traded: frozenset[str],
 ) -> Findings:
     """What becomes of a reading that is not whole, or in which the venue has nothing."""
-    broken = frozenset[Key]()
+    broken: Mapping[Side, frozenset[Key]] = {}
     if ours.complete:
         broken = await bench.offload(lambda: broken_keys(setup, bench, stated.ask, home))
-    found = await look_into(setup, stated, ours, broken)
+    found = await look_into(setup, stated, ours, broken.get(Side.EXTERNAL, frozenset()))
+    found = replace(found, broken=frozenset().union(*broken.values()))
     if found.doubt is None or held(stated):
         return found
 
@@ -169,7 +176,8 @@ async def _looked_into(
         return events_of(setup.external, since, until, traded)
 
     try:
-        closed = await setup.believed.closed(stated.ask, asking, until - setup.timing.full)
+        oldest = until - setup.timing.full
+        closed = await setup.believed.closed(stated.ask, asking, oldest, until)
     except SourceError:
         closed = False
     return replace(found, doubt=None) if closed else found

@@ -129,6 +129,9 @@ class _Aligned:
             if verdict.state is not State.EXPECTED:
                 ways.setdefault((verdict.state.value, verdict.why), []).append(key)
         reasons = []
+        if not self.verdicts:  # that nothing is anywhere is a finding as well: of a good reading
+            if said := self.taken.reading.why or self.taken.reading.doubt:
+                reasons.append(f"{State.UNKNOWN.value}: {said}")
         for (state, why), keys in sorted(ways.items()):
             names = ", ".join(sorted({key.name for key in keys})[:5])
             more = f" and {len(keys) - 5} more" if len(keys) > 5 else ""
