@@ -148,17 +148,43 @@ def test_a_stale_copy_loses_against_the_version_that_matched(world: World) -> No
     assert ran.shown == ["QUANTITY T1"]
 
 
-def test_records_without_an_id_are_known_by_their_content(world: World) -> None:
+def test_a_record_without_an_id_may_be_another_one(world: World) -> None:
+    """Two equal rows without an id are two records, also on two days."""
     world.rules = world.rules.replace("trade_id", "symbol")
-    world.internal += ", extra: {note: text}"
-    other = "trade_id, symbol, quantity\n X, AAPL, 5"
-    none = "trade_id, symbol, quantity"
-    world.run("symbol, note, quantity\n AAPL, a, 5", other)
-    assert world.run("symbol, note, quantity\n AAPL, a, 5", none, day=D2).counts == ""
-    assert (
-        world.run("symbol, note, quantity", "trade_id, symbol, quantity\n X, AAPL, 6", day=D3).shown
-        != []
-    )
+    fill = "symbol, quantity\n AAPL, 5"
+    none = "symbol, quantity"
+    world.run(fill, fill)
+    assert world.run(fill, none, day=D2).counts == "1 new"
+
+
+CHAIN = """
+    trade_id, quantity, supersedes
+    T1,       5,
+    T2,       6,        T1
+"""
+
+
+def test_a_correction_that_comes_again_still_replaces(world: World) -> None:
+    world.run(CHAIN, CHAIN)
+    ran = world.run("trade_id, quantity, supersedes", CHAIN, day=D2)
+    assert (ran.shown, ran.counts) == ([], "1 matched")
+
+
+def test_who_repeats_the_history_loses_a_record_for_good(world: World) -> None:
+    world.internal += ", covers: everything"
+    world.external += ", covers: everything"
+    world.run(BOTH, BOTH)
+    assert world.run("trade_id, quantity\n T2, 6", BOTH, day=D2).shown == ["MISSING_INTERNAL T1"]
+    assert logs(world) == []
+
+
+@pytest.mark.parametrize("ours", [ONE, AMENDED], ids=["unchanged", "amended"])
+def test_an_unreadable_partner_is_unknown(world: World, ours: str) -> None:
+    """What it said on the day before is not what it says now."""
+    world.rules += ", max_quarantined: 100%"
+    world.run(ONE, ONE)
+    ran = world.run(ours, "trade_id, quantity\n T1, ten", day=D2)
+    assert (ran.shown, ran.row.counts.unknown) == ([], 1)
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ class ReferenceLog:
         id_column = self.plan.records.id_of(identity)
         logged = row.values[side]
         if id_column is not None and values.get(id_column) is None:
-            return logged.get(id_column) is None and same(values, logged)
+            return False  # it may be another that looks the same
         return all(values.get(name) == logged.get(name) for name in identity)
 
     def named_by(self, side: Side, values: Values) -> list[Row]:
@@ -164,7 +164,9 @@ class ReferenceLog:
                 side = Side.INTERNAL if ours else Side.EXTERNAL
                 ((number, values),) = met.again[side]
                 alone = times[side, id(values)] == 1
-                if number is not None and alone and same(values, row.values[side]):
+                acts = values.get("supersedes") is not None or values.get("exec_type") == "bust"
+                new = acts or bool(self.task.rules.checks) or any(map(self.unread, Side))
+                if number is not None and alone and not new and same(values, row.values[side]):
                     self.left_out[side].add(number)
                     self.again.add(row)
         for row, met in self.met.items():
@@ -184,12 +186,23 @@ class ReferenceLog:
             if isinstance(other := values.get(name), Decimal)
         )
 
+    def unread(self, side: Side) -> list[Values]:
+        """What is readable of a side's unreadable rows, of carried ones too."""
+        task = self.task.internal if side is Side.INTERNAL else self.task.external
+        carried = [item.record.values for item in task.carried if item.unreadable]
+        return [*carried, *(each.values for each in self.reads[side].quarantined if each.values)]
+
     def carry(self, row: Row) -> None:
         for side, task in (
             (Side.INTERNAL, self.task.internal),
             (Side.EXTERNAL, self.task.external),
         ):
             record = self.record(row, side)
+            if any(
+                all(values.get(name) == cell for name, cell in record.identity.items())
+                for values in self.unread(side)
+            ):
+                continue  # an unreadable row of it has come: that is the newest word
             open_ = [
                 item.record for item in (*task.carried, *self.carried[side]) if not item.unreadable
             ]

@@ -7,8 +7,8 @@ a crash leaves behind is a file that no run names; the next run removes it.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from hashlib import file_digest
@@ -83,20 +83,22 @@ class MatchFolder:
         return str(folder / f"{run_id}{_PART}")
 
     def seal(self, reconciliation: str, run_id: str) -> str:
-        with Path(self.part(reconciliation, run_id)).open("rb") as stream:
+        path = Path(self.part(reconciliation, run_id))
+        with _written(path), path.open("rb") as stream:
             found = file_digest(stream, "sha256").hexdigest()
             os.fsync(stream.fileno())
         return found
 
     def place(self, reconciliation: str, run_id: str, log: KeptLog) -> None:
         folder = self._folder(reconciliation)
-        (folder / f"{run_id}{_PART}").replace(self._path(reconciliation, log))
-        if os.name == "posix":  # a name is on disk once its directory is
-            number = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(number)
-            finally:
-                os.close(number)
+        with _written(folder):
+            (folder / f"{run_id}{_PART}").replace(self._path(reconciliation, log))
+            if os.name == "posix":  # a name is on disk once its directory is
+                number = os.open(folder, os.O_RDONLY)
+                try:
+                    os.fsync(number)
+                finally:
+                    os.close(number)
 
     def sweep(
         self, reconciliation: str, *, named: Collection[str], running: Collection[str]
@@ -116,3 +118,16 @@ class MatchFolder:
 
     def _path(self, reconciliation: str, log: KeptLog) -> Path:
         return self._folder(reconciliation) / f"{log.digest}{_WHOLE}"
+
+
+@contextmanager
+def _written(where: Path) -> Iterator[None]:
+    """Raises StoreError for what the disk refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"the log of what matched cannot be written: {error.strerror}",
+            where=str(where),
+            hint="free space, check its permissions, or name another: `match_logs: DIRECTORY`",
+        ) from error

@@ -62,7 +62,7 @@ class Matched:
         """Remove the logs that no run will look at any more. After the commit."""
         name = self.intent.reconciliation
         # The run is committed, whatever happens here; the next one removes what is left.
-        with suppress(StoreError), self.store.unchanging(name) as running:
+        with suppress(StoreError, OSError), self.store.unchanging(name) as running:
             logged = self.store.logged(name, since=self.since)
             named = {each.log.digest for each in logged if each.log is not None}
             self.matches.sweep(name, named=named, running=running)

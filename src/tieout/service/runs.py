@@ -189,7 +189,10 @@ class _Run:
         self.intent = intent
         self.prior = prior
         self.began = monotonic()
-        self.matched = matched(setup.keep, bench.matches, bench.store, intent)
+        # Who repeats the whole history needs no log: what is not there any more is gone.
+        repeats = setup.internal.everything or setup.external.everything
+        keep = None if repeats else setup.keep
+        self.matched = matched(keep, bench.matches, bench.store, intent)
 
     def go(self) -> RunOutcome:
         self.bench.progress(f"{self.intent.reconciliation}: reading")

@@ -54,7 +54,9 @@ class DuckDBMatchLog:
         if task.logs:
             staged = (sides[0].staged, sides[1].staged)
             self._logged = create_logged(con, plan, staged, task.logs)
-            self.recalled = recall(con, plan, sides, self._logged, task.cut)
+            self.recalled = recall(
+                con, plan, sides, self._logged, task.cut, checked=bool(task.rules.checks)
+            )
         self._first = ""
         self._batch: list[Pair] = []
         columns = ", ".join(f"{name(each)} {type_}" for each, type_ in self._columns().items())

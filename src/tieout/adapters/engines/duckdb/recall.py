@@ -1,16 +1,20 @@
 """Records that come again after their match: what the logs of earlier dates say of them.
 
-1. A record is looked up by its side and identity; one whose id is derived, by its content. A record
-   that replaces or busts another is looked up by the trade that it names as well. Records later
-   than the cut take no part; those that are carried into the run do.
+1. A record is looked up by its side and identity; one without an id of its own is not: it may be
+   another that looks the same. A record that replaces or busts another is looked up by the trade
+   that it names as well. Records later than the cut take no part; those that are carried into the
+   run do.
 2. The newest word about a record counts: the newest log that has it, and in this a pair before one
    that ended.
 3. Of a pair that one record comes again of, once, unchanged and named by none, nothing is new: the
-   record is left out (*reconciled*), and the pair is kept on.
+   record is left out (*reconciled*), and the pair is kept on. Not where it acts on another one, nor
+   where the pair may be judged in another way by now: where there are checks, or where rows of
+   either side are unreadable, of which one may be its partner.
 4. Where both records come again, they are matched as usual; unless one is older, by version or
    sequence, than the log has it.
 5. Otherwise both records of the pair are carried into the run, and what is said of carried records
    applies to them: one that is there again, and no older, stands in place of the logged one.
+   A record of which an unreadable row has come is not: that row is the newest word.
 6. A pair of 4 or 5 is *ended*: from this date on, the log of this date speaks of its records, or
    the open ones do.
 """
@@ -18,7 +22,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -66,8 +70,14 @@ def recall(
     sides: Sequence[SideState],
     logged: Logged,
     cut: int | None,
+    *,
+    checked: bool,
 ) -> Recalled:
-    """Look up every record in the logs, and take those that are reconciled out of their side."""
+    """Look up every record in the logs, and take those that are reconciled out of their side.
+
+    Args:
+        checked: pairs are checked, so that none is reconciled for good.
+    """
     for label, side in zip(LABELS, sides, strict=True):
         resolve_doubts(side.staged)
         _create_incoming(con, plan, label, side, cut)
@@ -75,14 +85,18 @@ def recall(
     if not con.execute(f"SELECT 1 FROM {MET} LIMIT 1").fetchall():
         con.execute(f"CREATE TEMP TABLE {AGAIN} (place INT, number BIGINT, side INT, mark BIGINT)")
         return Recalled()
-    _create_again(con, sides, logged)
+    unread = [_unreadable(side) for side in sides]
+    _create_again(con, sides, logged, left_out=not checked and not any(unread))
     left_out = []
     for index, label in enumerate(LABELS):
         found = f"FROM {AGAIN} WHERE side = {index}"
         con.execute(f"INSERT INTO {label}_out SELECT mark {found}")
         left_out.append(_count(con, found))
     table = con.sql(_recalled_sql(sides)).to_arrow_table()
-    own = [_carried_in(table, index, plan, side, logged) for index, side in enumerate(sides)]
+    own = [
+        _carried_in(table, index, plan, side, logged, unread[index])
+        for index, side in enumerate(sides)
+    ]
     return Recalled((own[0], own[1]), (left_out[0], left_out[1]))
 
 
@@ -128,10 +142,10 @@ def _create_met(
 ) -> None:
     for index, (label, side) in enumerate(zip(LABELS, sides, strict=True)):
         columns = logged.columns[index]
-        parts = _identity_sql(plan, label, side.staged, columns)
+        found = _identity_sql(plan, label, side.staged, columns)
         con.execute(
             f"CREATE TEMP TABLE {label}_met AS SELECT mark, place, number FROM"
-            f" (SELECT * FROM ({' UNION ALL '.join(parts)})"
+            f" (SELECT * FROM ({found})"
             " QUALIFY dense_rank() OVER (PARTITION BY mark ORDER BY place, ended) = 1)"
             " WHERE NOT ended"
         )
@@ -165,7 +179,7 @@ def _same(columns: Iterable[str], present: Iterable[str], label: str) -> str:
     return " AND ".join(tests) or "true"
 
 
-def _identity_sql(plan: Plan, label: str, staged: Staged, columns: Sequence[str]) -> list[str]:
+def _identity_sql(plan: Plan, label: str, staged: Staged, columns: Sequence[str]) -> str:
     """The records with the rows of `logged` that have their identity, invariant 1."""
     identity, present = staged.bound.identity, staged.columns
     id_column = plan.records.id_of(identity)
@@ -173,17 +187,11 @@ def _identity_sql(plan: Plan, label: str, staged: Staged, columns: Sequence[str]
         "SELECT s.__mark AS mark, l.place, l.number, l.ended"
         f" FROM {label}_incoming AS s JOIN {VIEW} AS l"
     )
-    parts = []
-    if id_column is None or id_column in present:
-        id_ = "" if id_column is None else f" AND s.{name(id_column)} IS NOT NULL"
-        own = [each for each in identity if each in columns]
-        parts.append(f"{found} ON {_same(own, present, label)}{id_}")
-    if id_column is not None:
-        nameless = [f"l.{name(f'{label}_{id_column}')} IS NULL"] if id_column in columns else []
-        nameless += [f"s.{name(id_column)} IS NULL"] if id_column in present else []
-        test = " AND ".join([_same(columns, present, label), *nameless])
-        parts.append(f"{found} ON {test}")
-    return parts
+    if id_column is not None and id_column not in present:
+        return f"{found} ON false"
+    id_ = "" if id_column is None else f" AND s.{name(id_column)} IS NOT NULL"
+    own = [each for each in identity if each in columns]
+    return f"{found} ON {_same(own, present, label)}{id_}"
 
 
 def _named_sql(label: str, staged: Staged, columns: Sequence[str]) -> str:
@@ -211,10 +219,12 @@ def _named_sql(label: str, staged: Staged, columns: Sequence[str]) -> str:
 
 
 def _create_again(
-    con: duckdb.DuckDBPyConnection, sides: Sequence[SideState], logged: Logged
+    con: duckdb.DuckDBPyConnection, sides: Sequence[SideState], logged: Logged, *, left_out: bool
 ) -> None:
     """Invariant 3. A record that stands for several pairs, or a pair of several, is carried."""
     con.execute(f"CREATE TEMP TABLE {AGAIN} (place INT, number BIGINT, side INT, mark BIGINT)")
+    if not left_out:
+        return
     counts = (("ours", "theirs", "our_mark"), ("theirs", "ours", "their_mark"))
     for index, (label, side) in enumerate(zip(LABELS, sides, strict=True)):
         own, other, mark = counts[index]
@@ -225,7 +235,16 @@ def _create_again(
             f" WHERE {own} > 0) AS m JOIN {VIEW} AS l ON l.place = m.place AND l.number = m.number"
             f" JOIN {label}_incoming AS s ON s.__mark = m.mark WHERE m.{own} = 1"
             f" AND m.{other} = 0 AND NOT m.named AND m.pairs = 1 AND m.mark > 0 AND {same}"
+            f" AND {_acts_not(side.staged)}"
         )
+
+
+def _acts_not(staged: Staged) -> str:
+    """Whether a record `s` neither replaces nor busts another: else that one would stand again."""
+    tests = ["s.supersedes IS NULL"] if "supersedes" in staged.columns else []
+    if "exec_type" in staged.columns:
+        tests.append("s.exec_type IS DISTINCT FROM 'bust'")
+    return " AND ".join(tests) or "true"
 
 
 def _recalled_sql(sides: Sequence[SideState]) -> str:
@@ -250,10 +269,25 @@ def _recalled_sql(sides: Sequence[SideState]) -> str:
     )
 
 
+def _unreadable(side: SideState) -> list[Mapping[str, Value]]:
+    """What is readable of a side's unreadable rows, of carried ones too."""
+    carried = [item.record.values for item in side.task.carried if item.unreadable]
+    return [*carried, *(each.values for each in side.staged.quarantined if each.values)]
+
+
 def _carried_in(
-    table: Any, index: int, plan: Plan, side: SideState, logged: Logged
+    table: Any,
+    index: int,
+    plan: Plan,
+    side: SideState,
+    logged: Logged,
+    unread: Sequence[Mapping[str, Value]],
 ) -> list[OpenItem]:
-    """The records of a side, but for those that are carried already and are no older."""
+    """The records of a side, but for those that are carried already and are no older, and those of
+    which an unreadable row has come.
+    """
+    identity = side.staged.bound.identity
+    gone = {frozenset((each, row.get(each)) for each in identity) for row in unread}
     open_: defaultdict[frozenset[tuple[str, Value]], list[Record]] = defaultdict(list)
     for item in side.task.carried:
         if not item.unreadable:
@@ -261,6 +295,8 @@ def _carried_in(
     items = []
     for record in logged_records(table, index, plan, side.staged.bound.identity, logged):
         known = open_[_id(record)]
+        if _id(record) in gone:
+            continue
         if known and not outlives(record, known):
             continue
         known.append(record)
