@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tieout.adapters.venues.aside import ASIDE
 from tieout.adapters.venues.breaker import Breaker
 from tieout.adapters.venues.classify import (
     Action,
@@ -52,9 +53,6 @@ spans: ContextVar[list[tuple[Moment, Moment]] | None] = ContextVar("spans", defa
 
 Attempts that failed are not in it, nor the time that the limiter or the venue made it wait.
 """
-
-aside: ContextVar[bool] = ContextVar("aside", default=False)
-"""Whether the present question is a second look only: the key may lack what that takes."""
 
 
 class Client:
@@ -238,7 +236,7 @@ class Client:
                     return data
                 error = as_error(fault, source, method, self.settings.credentials)
                 if isinstance(error, VenueRefused):
-                    whole = fault.action is Action.STOP and not aside.get()
+                    whole = fault.action is Action.STOP and not ASIDE.get()
                     self._refused[None if whole else method] = error
                 if not await self._once_more(fault, patience, source):
                     self._count(fault)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, TypeVar
 
+from tieout.adapters.venues.aside import looking_aside
 from tieout.adapters.venues.cells import MILLI, Parser, Raw, Rows, Values, bad
 from tieout.adapters.venues.classify import Wire
-from tieout.adapters.venues.client import Client, aside, spans
+from tieout.adapters.venues.client import Client, spans
 from tieout.adapters.venues.clock import Moment
 from tieout.adapters.venues.markets import Market, Markets, instrument_row
 from tieout.adapters.venues.paging import Pages, Stalled
@@ -36,17 +36,6 @@ MARKETS_AGAIN: Final = 60.0
 
 AT_ONCE: Final = 8
 """Symbols that are asked about at the same time."""
-
-
-@contextmanager
-def _aside() -> Iterator[None]:
-    """What is asked inside is no part of what a key is needed for: one that may not ask it is
-    refused for that endpoint only."""
-    token = aside.set(True)
-    try:
-        yield
-    finally:
-        aside.reset(token)
 
 
 @dataclass
@@ -229,7 +218,7 @@ class VenueFeed:
             return None
         await self._ready()
         known = self._filled.get((ask.records, ask.symbols), frozenset())
-        with _aside():
+        with looking_aside():
             found: Witness | None = await asking(ask, known.union(names))
         return found
 
@@ -252,7 +241,7 @@ class VenueFeed:
         at = self._client.earliest()
         ask = Ask("orders", since=0, symbols=frozenset({symbol}))
         found = Gathered(ask, self._rows("orders"), at)
-        with _aside():
+        with looking_aside():
             await asking(market, order_id, found)
         return Answer(
             source=self.name,

@@ -129,9 +129,7 @@ async def take(
     found = Findings(doubt=stated.doubt)
     setup.believed.saw(held(stated))
     if why or not held(stated):
-        own = at_home(setup.external, ours.answer.records)  # what it has elsewhere is no doubt here
-        book = structs.replace(ours.answer, records=tuple(own))
-        found = await _looked_into(setup, bench, stated, book, sides.home, until, traded)
+        found = await _looked_into(setup, bench, stated, ours.answer, sides.home, until, traded)
     if found.denied is not None:
         why.append(found.denied)
     reading = Reading(
@@ -164,6 +162,8 @@ async def _looked_into(
     traded: frozenset[str],
 ) -> Findings:
     """What becomes of a reading that is not whole, or in which the venue has nothing."""
+    here = at_home(setup.external, ours.records)  # what a book has elsewhere is no doubt here
+    ours = structs.replace(ours, records=tuple(here))
     broken: Mapping[Side, frozenset[Key]] = {}
     if ours.complete:
         broken = await bench.offload(lambda: broken_keys(setup, bench, stated.ask, home))
