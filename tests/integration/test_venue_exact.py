@@ -64,18 +64,19 @@ def test_numbers_are_exact_however_long_the_body_is() -> None:
     assert found[-1] == {"id": 2**70 + len(rows) - 1, "qty": "0.10000000000000000001"}
 
 
-def test_each_row_is_a_piece_of_its_own() -> None:
+@pytest.mark.parametrize("body", ['{"result": {"list": ROWS}}', '{"list": ROWS}', "ROWS"])
+def test_each_row_is_a_piece_of_its_own(body: str) -> None:
     """Between two pieces another thread may run, in the middle of one it may not."""
     pieces = []
     whole = json.JSONDecoder().scan_once  # type: ignore[attr-defined]
 
-    def counted(text: str, at: int) -> tuple[Any, int]:
+    def row(text: str, at: int) -> tuple[Any, int]:
         pieces.append(at)
         return whole(text, at)  # type: ignore[no-any-return]
 
-    scan: exact.Scan = counted
+    scan: exact.Scan = row
     for _ in range(exact.OUTER):
-        scan = exact._level(scan, {})
-    body = json.dumps({"result": {"list": [{"a": each} for each in range(5)]}})
-    assert scan(body, 0)[0] == json.loads(body)
+        scan = exact._level(row, scan, {})
+    text = body.replace("ROWS", json.dumps([{"a": each, "b": [each]} for each in range(5)]))
+    assert scan(text, 0)[0] == json.loads(text)
     assert len(pieces) == 5
