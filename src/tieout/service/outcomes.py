@@ -48,9 +48,11 @@ def _was_judged(candidate: Candidate, live: Standing, worked_out: Plan) -> bool:
     clock = worked_out.records.clock
     if live.since is None or clock is None or not isinstance(candidate, Single):
         return False
-    when = candidate.record.values.get(clock)
-    carried = candidate.record.carried_from is not None
-    return not carried and isinstance(when, int) and when < live.since
+    record = candidate.record
+    when = record.values.get(clock)
+    if record.carried_from is not None or live.again(record):
+        return False
+    return isinstance(when, int) and when < live.since
 
 
 def _is_new(outcome: Unknown, live: Standing, bench: Bench) -> bool:

@@ -55,6 +55,7 @@ class Standing:
     Attributes:
         since: of events: one-sided records before it (UTC ns) were judged by an earlier run, and
             are read again only as possible partners.
+        again: those of them that wait for a partner, which are judged again.
         until: of events: until when (UTC ns) a side has told what happened.
         waiting: records about which nothing can be concluded now; they are not among the rows.
         unknown, expected: how many keys they are.
@@ -73,6 +74,7 @@ class Standing:
     """
 
     since: int | None = None
+    again: Callable[[Record], bool] = lambda record: False
     until: Mapping[Side, int] = field(default_factory=dict)
     waiting: Sequence[OpenItem] = ()
     unknown: int = 0

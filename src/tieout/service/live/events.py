@@ -1,21 +1,21 @@
-"""Trades and movements: a window that moves on, and reaches back to whatever is still open.
+"""Trades and movements: a window that moves on, and whatever is still open.
 
-The window of a run begins a lookback before the last one ended, or at the oldest record that is
-still waiting for its partner. Both sides are read a little further back: what lies there was
-judged before, and is only a possible partner, so that a fill that the two sides date differently
-is not missing at the window's edge.
+The window of a run begins a lookback before the last one ended. Older trades that still wait for
+their partner are read beside it (`windows`); to older movements, which are few, the window reaches
+back. Both sides are read a little further back: what lies there was judged before, and is only a
+possible partner, so that a fill that the two sides date differently is not missing at the edge.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec.structs import replace
 
+from tieout.core.canonical import instant
 from tieout.core.entries import entry_of
 from tieout.core.fills import by_order
-from tieout.core.lifecycle import OpenItem
 from tieout.core.live import Answer, Ask
 from tieout.core.model import Break, Candidate, Pair, Record, Side, Value
 from tieout.core.rules import Duration
@@ -26,6 +26,7 @@ from tieout.service.live.cause import cause_of, placed_by
 from tieout.service.live.reading import counting_of
 from tieout.service.live.rows import Counting, at_home, columns_of, covered_by
 from tieout.service.live.setup import Comparison, LiveBench, LiveSetup
+from tieout.service.live.windows import Span, Told, Waiting, name_of, spans, waiting_of
 from tieout.service.setup import Reference, Standing
 
 
@@ -34,14 +35,14 @@ async def compare_events(
     bench: LiveBench,
     reference: Reference,
     *,
-    oldest: int | None,
+    waiting: Sequence[Waiting],
     cursor: int | None,
     since: int | None = None,
 ) -> Comparison:
-    """Read the window of both sides.
+    """Read the window of both sides, and what is to be read beside it.
 
     Args:
-        oldest: when the oldest record happened that waits for its partner, UTC ns.
+        waiting: the open records of earlier runs.
         cursor: until when earlier runs have come. `since`: begin there, whatever the cursor says.
 
     Raises:
@@ -49,39 +50,87 @@ async def compare_events(
     """
     timing, now = setup.timing, bench.now()
     begin = now - timing.full if cursor is None else min(cursor, now) - timing.lookback
-    begin = min(each for each in (begin, oldest, since) if each is not None)
-    if (opened := await _opened(setup.internal)) is not None:
-        begin = max(begin, opened + 1)
-    # The two sides need not date an event alike; and of an order that is compared as one sum, the
-    # first fill may be long ago.
-    margin = timing.full if setup.summed else timing.lookback + timing.grace + timing.lag
-    records = setup.rules.records
-    known = await setup.universe.known(setup.internal, now)
-    ask = Ask(records, begin - margin, now)
-    theirs, ours = await asyncio.gather(_theirs(setup, ask, known), setup.internal.fetch(ask))
-    ours = replace(ours, records=tuple(at_home(setup.external, ours.records)))
+    begin = min(each for each in (begin, since) if each is not None)
+    told, begin = await _read(setup, begin, now, waiting)
+    gone = [each.since for each in waiting if _gone(each, told, setup.summed)]
+    if gone and min(gone) < begin:  # who took it back may have put another in its place, anywhere
+        told, begin = await _read(setup, min(begin, *gone), now, waiting)
+    sides = {side: each.whole for side, each in told.items()}
+    ours, theirs = sides[Side.INTERNAL], sides[Side.EXTERNAL]
     counts = await counting_of(setup.internal)
-    placed = await _placed(setup, begin - timing.closed, now, ours)
-    told = now - timing.grace  # what is younger is waited for, and clocks differ
-    sides = {Side.INTERNAL: ours, Side.EXTERNAL: theirs}
-    until = {side: each.window[1] for side, each in sides.items() if each.window is not None}
+    placed = await _placed(setup, told[Side.INTERNAL])
+    heard = now - timing.grace  # what is younger is waited for, and clocks differ
+    until = {
+        side: each.window.window[1] for side, each in told.items() if each.window.window is not None
+    }
+    names = {each.name for each in waiting}
     return Comparison(
         internal=_rows(setup, 0, ours, counts),
         external=_rows(setup, 1, theirs, counts),
         standing=Standing(
             since=begin,
+            again=lambda record: name_of(record.values) in names,
             until=until,
             covered=covered_by(ours, theirs),
             doubtful=lambda record: theirs.doubt is not None,
             cause=cause_of(ours.records, placed),
-            voided=_voided(sides, setup.summed),
+            voided=lambda item: _gone(waiting_of(item), told, setup.summed),
             expects=_fees(setup, now),
-            reasons=_unasked(theirs, begin, told) + _unasked(ours, begin, told),
+            reasons=tuple(
+                why
+                for side in (Side.EXTERNAL, Side.INTERNAL)
+                for why in _unasked(told[side], begin, heard)
+            ),
         ),
         reference=reference,
         as_of=now,
         upto=min([now, *until.values()]) if ours.complete and theirs.complete else None,
     )
+
+
+async def _read(
+    setup: LiveSetup, begin: int, now: int, waiting: Sequence[Waiting]
+) -> tuple[dict[Side, Told], int]:
+    """Both sides, and where the window begins."""
+    timing = setup.timing
+    # The two sides need not date an event alike; and of an order that is compared as one sum, the
+    # first fill may be long ago.
+    margin = timing.full if setup.summed else timing.lookback + timing.grace + timing.lag
+    opened = await _opened(setup.internal)
+    beside: list[Span] = []
+    if setup.summed or setup.rules.records != "trades":
+        begin = min([begin, *(each.since for each in waiting)])
+    else:
+        begin, beside = spans(
+            (each for each in waiting if opened is None or each.since > opened), begin, margin
+        )
+    if opened is not None:
+        begin = max(begin, opened + 1)
+    known = await setup.universe.known(setup.internal, now)
+    ask = Ask(setup.rules.records, begin - margin, now)
+    asks = [Ask(ask.records, each.first, each.last, each.symbols) for each in beside]
+    theirs, ours, *more = await asyncio.gather(
+        _theirs(setup, ask, known),
+        setup.internal.fetch(ask),
+        *(feed.fetch(each) for feed in (setup.external, setup.internal) for each in asks),
+    )
+    home = [
+        replace(each, records=tuple(at_home(setup.external, each.records)))
+        for each in (ours, *more[len(asks) :])
+    ]
+    told = {
+        Side.INTERNAL: Told(home[0], [_of(each) for each in home[1:]]),
+        Side.EXTERNAL: Told(theirs, [_of(each) for each in more[: len(asks)]]),
+    }
+    return told, begin
+
+
+def _of(answer: Answer) -> Answer:
+    """An answer with no symbol but those it was asked for."""
+    symbols = answer.ask.symbols
+    assert symbols is not None
+    kept = [row for row in answer.records if row.values.get("symbol") in symbols]
+    return replace(answer, records=tuple(kept))
 
 
 async def _opened(book: Feed) -> int | None:
@@ -122,17 +171,23 @@ def _merged(told: Answer, more: Answer) -> Answer:
     )
 
 
-async def _placed(
-    setup: LiveSetup, since: int, until: int, ours: Answer
-) -> frozenset[Value] | None:
+async def _placed(setup: LiveSetup, ours: Told) -> frozenset[Value] | None:
     """The orders that the book placed, where it knows orders and all of them."""
     if setup.rules.records != "trades" or "orders" not in setup.internal.offers:
         return None
+    asks = [
+        Ask("orders", each.window[0] - setup.timing.closed, each.window[1], each.ask.symbols)
+        for each in (ours.window, *ours.beside)
+        if each.window is not None
+    ]
     try:
-        orders = await setup.internal.fetch(Ask("orders", since, until))
+        told = await asyncio.gather(*map(setup.internal.fetch, asks))
     except SourceError:  # it has told what is compared: where a break comes from is all that lacks
         return None
-    return placed_by(orders.records, ours.records) if orders.complete else None
+    if not all(each.complete for each in told):
+        return None
+    orders = [row for each in told for row in each.records]
+    return placed_by(orders, ours.whole.records)
 
 
 def _fees(setup: LiveSetup, now: int) -> Callable[[Candidate, Break], bool]:
@@ -156,45 +211,34 @@ def _counts(kind: str, row: Record, counts: Counting) -> bool:
     return not moved or any(counts(key, entry.at) for key in moved)
 
 
-def _voided(answers: Mapping[Side, Answer], summed: bool) -> Callable[[OpenItem], bool]:
+def _gone(item: Waiting, told: Mapping[Side, Told], summed: bool) -> bool:
     """Whether a record that one side had, and that waits for its partner, is no longer there.
 
     A side that answers whole about a record's time and symbol, and does not have it, has taken it
     back. Sums of orders come and go with the window: of these nothing is concluded.
     """
-    told = {
-        side: {_name(row.values) for row in answer.records}
-        for side, answer in answers.items()
-        if answer.complete and answer.window is not None and not summed
-    }
-
-    def voided(item: OpenItem) -> bool:
-        if item.side not in told or item.unreadable:
-            return False
-        answer, values = answers[item.side], item.record.values
-        when, symbol = values.get("timestamp"), values.get("symbol")
-        assert answer.window is not None
-        asked = isinstance(when, int) and answer.window[0] <= when <= answer.window[1]
-        covered = answer.symbols is None or symbol in answer.symbols
-        return asked and covered and _name(values) not in told[item.side]
-
-    return voided
+    if summed or item.at is None:
+        return False
+    side = told[item.side]
+    return side.complete and side.asked(item.at, item.symbol) and item.name not in side.names
 
 
-def _name(values: Mapping[str, Value]) -> tuple[Value, ...]:
-    return tuple(map(values.get, ("symbol", "trade_id", "side", "movement_id")))
-
-
-def _unasked(answer: Answer, begin: int, end: int) -> tuple[str, ...]:
-    """Why an answer that is complete is not about the whole window.
+def _unasked(told: Told, begin: int, end: int) -> tuple[str, ...]:
+    """Why an answer that is complete is not about all that it was asked for.
 
     Args:
         end: of what is not read again. Answers end when they were asked for, by another clock.
     """
-    if answer.symbols == frozenset():
-        return (f"{answer.source} was asked about no symbol: name them in `symbols:`",)
-    if answer.window is not None and (answer.window[0] > begin or answer.window[1] < end):
-        return (f"{answer.source} does not give all {answer.ask.records} of the window",)
+    window = told.window
+    if window.symbols == frozenset():
+        return (f"{window.source} was asked about no symbol: name them in `symbols:`",)
+    if window.window is not None and (window.window[0] > begin or window.window[1] < end):
+        return (f"{window.source} does not give all {window.ask.records} of the window",)
+    for each in told.beside:
+        asked = each.ask.since or 0, each.ask.until or 0
+        if each.window is not None and (each.window[0] > asked[0] or each.window[1] < asked[1]):
+            when = instant(asked[0])
+            return (f"{each.source} does not give all {each.ask.records} of {when} any more",)
     return ()
 
 

@@ -1,33 +1,39 @@
-"""Orders with an open break, and older than what a venue is asked to list.
+"""Orders with an open break that were placed before the time of which orders are compared.
 
-That an order has left the window is no evidence that it agrees. The window reaches back to it,
-but no further than a week: venues keep closed orders for a time, list some of them a day a
-question, and refuse what is beyond. An older one is asked for by its id. Where that gives nothing
-its break can neither be confirmed nor cleared any more, and stays; the run says so.
+That an order has left the window is no evidence that it agrees. It is asked for by its id; where
+the venue cannot be asked so, or does not know it, its symbol is listed once more as far back as it
+was placed, but no further than a week: venues keep closed orders for a time, list some of them a
+day a question, and refuse what is beyond. Where that gives nothing either, the break can neither
+be confirmed nor cleared any more, and stays; the run says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
+
+from msgspec.structs import replace
 
 from tieout.core.canonical import instant
 from tieout.core.held import values_of
 from tieout.core.lifecycle import OpenItem
+from tieout.core.live import Answer, Ask
 from tieout.core.model import Record, Side, State
-from tieout.core.orders import Orders
+from tieout.core.orders import Orders, merged
 from tieout.core.rows import BreakFilter
 from tieout.core.schema import RECORD_TYPES
 from tieout.errors import SourceError
 from tieout.ports import Feed, Store
-from tieout.service.live.setup import SECOND
+from tieout.service.live.setup import SECOND, LiveSetup
 
 REACH: Final = 7 * 86_400 * SECOND
-"""Nanoseconds that a window reaches back for an order at most, where `lookback` is no longer."""
+"""Nanoseconds that a list reaches back for an order at most, where `lookback` is no longer."""
 
 ASKED: Final = 20
 """Orders that are asked for by id in one reading, the newest ones."""
+
+Name: TypeAlias = str
 
 UNRESOLVED: Final = tuple(each.value for each in State if each is not State.RESOLVED)
 
@@ -66,35 +72,83 @@ def broken_orders(store: Store, name: str) -> list[Broken]:
     return sorted(found, key=lambda each: each.made, reverse=True)
 
 
-def within(broken: Sequence[Broken], first: int) -> tuple[list[Broken], list[Broken]]:
-    """Those placed from `first` (UTC ns) on, and the older ones."""
-    return (
-        [each for each in broken if each.made >= first],
-        [each for each in broken if each.made < first],
-    )
+async def found(
+    setup: LiveSetup, listed: Answer, old: Sequence[Broken], now: int, margin: int
+) -> tuple[Answer, list[Broken]]:
+    """The venue's list with what it says of `old`, and those of which it says nothing any more.
+
+    Args:
+        listed: what is open, and what was closed lately.
+        margin: by which a list reaches back further than it has to, nanoseconds.
+
+    Raises:
+        SourceError: the venue gave no list.
+    """
+    left = _unlisted(old, listed)
+    if left:
+        rows = await _by_id(setup.external, left)
+        listed = replace(listed, records=tuple(merged(listed.records, rows)))
+        left = _unlisted(left, listed)
+    first = now - max(setup.timing.closed, REACH)
+    young = [each for each in left if each.made >= first]
+    if young:
+        since = min(each.made for each in young) - setup.timing.lag - margin
+        ask = Ask("orders", since=since, symbols=symbols_of(young), known=True)
+        listed = both(listed, await setup.external.fetch(ask))
+    return listed, [each for each in _unlisted(left, listed) if each.made < first]
 
 
-async def by_id(venue: Feed, old: Sequence[Broken], listed: Sequence[Record]) -> list[Record]:
-    """The venue's rows of the orders that its list does not have; of some there is no answer."""
+async def _by_id(venue: Feed, old: Sequence[Broken]) -> list[Record]:
+    """The venue's rows of orders; of some there is no answer."""
     asking = getattr(venue, "order", None)
+    rows: list[Record] = []
     if asking is None:
-        return []
-    there, found = Orders(listed), []
-    unlisted = [each for each in old if not any(map(there.partner, each.records))]
-    for symbol, id_ in [pair for each in unlisted for pair in each.ids()][:ASKED]:
+        return rows
+    for symbol, id_ in [pair for each in old for pair in each.ids()][:ASKED]:
         try:
             answer = await asking(symbol, id_)
         except SourceError:  # it does not know the order any more, or not just now: all the same
             continue
         if answer is not None:
-            found += answer.records
-    return found
+            rows += answer.records
+    return rows
 
 
-def lost(old: Sequence[Broken], theirs: Iterable[Record]) -> list[Broken]:
-    """Those of which the venue says nothing any more."""
-    there = Orders(theirs)
+def _unlisted(old: Sequence[Broken], listed: Answer) -> list[Broken]:
+    there = Orders(listed.records)
     return [each for each in old if not any(map(there.partner, each.records))]
+
+
+def symbols_of(old: Iterable[Broken]) -> frozenset[str] | None:
+    """The symbols of orders; None where one of them has none."""
+    values = {row.values.get("symbol") for each in old for row in each.records}
+    known = frozenset(each for each in values if isinstance(each, str))
+    return known if len(known) == len(values) else None
+
+
+def names_of(row: Record) -> list[Name]:
+    """What an order is known by: the venue's id, one's own, or both."""
+    ids = ((column, row.values.get(column)) for column in ("order_id", "client_order_id"))
+    return [f"{column}:{id_}" for column, id_ in ids if id_ is not None]
+
+
+def both(earlier: Answer, later: Answer) -> Answer:
+    """Two answers about orders as one: what is in both is as the later one has it."""
+    return replace(
+        earlier,
+        records=tuple(merged(earlier.records, later.records)),
+        answered_at=later.answered_at,
+        symbols=_either(earlier.symbols, later.symbols),
+        quarantined=(*earlier.quarantined, *later.quarantined),
+        reasons=tuple(dict.fromkeys((*earlier.reasons, *later.reasons))),
+        doubt=earlier.doubt or later.doubt,
+        notes=tuple(dict.fromkeys((*earlier.notes, *later.notes))),
+    )
+
+
+def _either(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
+    """What one of two answers covers."""
+    return None if one is None or other is None else one | other
 
 
 def note(lost: Sequence[Broken]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, TypeAlias
 
 from msgspec.structs import replace
@@ -26,10 +27,18 @@ from tieout.core.canonical import moment
 from tieout.core.lifecycle import OpenItem
 from tieout.core.live import Answer, Ask
 from tieout.core.model import Record, Side, Value
-from tieout.core.orders import Orders, filled, in_the_words_of, merged
+from tieout.core.orders import Orders, filled, in_the_words_of
 from tieout.ports import Rows
 from tieout.service.live.cause import cause_of
-from tieout.service.live.old_orders import REACH, Broken, by_id, lost, note, within
+from tieout.service.live.old_orders import (
+    Broken,
+    Name,
+    both,
+    found,
+    names_of,
+    note,
+    symbols_of,
+)
 from tieout.service.live.rows import at_home, columns_of, covered_by
 from tieout.service.live.setup import Comparison, LiveBench, LiveSetup
 from tieout.service.setup import Reference, Standing
@@ -37,7 +46,6 @@ from tieout.service.setup import Reference, Standing
 _SEEN: Final = ("status", "quantity", "filled", "price", "side", "symbol")
 """What a difference between two orders may be in."""
 
-Name: TypeAlias = str
 Looks: TypeAlias = tuple[tuple[str, Value], ...] | None
 Differing: TypeAlias = dict[Name, tuple[Looks, Looks]]
 
@@ -62,8 +70,12 @@ async def compare_orders(
     standing: dict[Name, tuple[tuple[Looks, Looks], int, int]] = {}
     first: set[Name] | None = None
     pause = timing.grace / max(1, timing.confirmations - 1)
-    recent, old = within(broken, bench.now() - max(timing.closed, REACH))
-    since = min([bench.now() - timing.closed, *(each.made - timing.lag for each in recent)])
+    since = bench.now() - timing.closed
+    old = [
+        each
+        for each in broken
+        if each.made < since and (symbols is None or symbols.issuperset(symbols_of([each]) or ()))
+    ]
     for attempt in range(1, timing.resamples + 1):
         ours, theirs, gone = await _both(setup, bench.now(), since, symbols, old)
         differing = _differing(ours, theirs)
@@ -104,37 +116,37 @@ async def _both(
     """
     known = await setup.universe.known(setup.internal, now)
     # A little further back than is compared: what lies there is only a possible partner.
-    reach = since - setup.timing.closed // 24
+    margin = setup.timing.closed // 24
     opened = await setup.external.fetch(Ask("orders", symbols=symbols))
     traded = symbols or known | {str(row.values["symbol"]) for row in opened.records}
     if traded:
-        ask = Ask("orders", since=reach, symbols=frozenset(traded), known=True)
+        ask = Ask("orders", since=since - margin, symbols=frozenset(traded), known=True)
         closed = await setup.external.fetch(ask)
-        opened = _merged(opened, closed)
-    named = await by_id(setup.external, old, opened.records)
-    opened = replace(opened, records=tuple(merged(opened.records, named)))
-    first = min([reach, *(each.made for each in old)])
-    ours = await setup.internal.fetch(Ask("orders", since=first, symbols=symbols))
+        opened = both(opened, closed)
+    opened, gone = await found(setup, opened, old, now, margin)
+    ours = await setup.internal.fetch(Ask("orders", since=since - margin, symbols=symbols))
+    if old:
+        first = min(each.made for each in old) - setup.timing.lag
+        ours = both(ours, await setup.internal.fetch(Ask("orders", first, None, symbols_of(old))))
     if ours.reasons and not (only := await _only_open(setup, symbols)).reasons:
         ours, opened = only, _without_closed(opened, only)
     rows = in_the_words_of(at_home(setup.external, ours.records), opened.records)
-    ours, opened = _since(replace(ours, records=tuple(rows)), opened, since, named)
-    gone = lost(old, opened.records)
-    out = {name for each in gone for row in each.records for name in _names(row)}
-    kept = [row for row in ours.records if out.isdisjoint(_names(row))]
+    asked = {name for each in old for row in each.records for name in names_of(row)}
+    ours, opened = _since(replace(ours, records=tuple(rows)), opened, since, asked)
+    out = {name for each in gone for row in each.records for name in names_of(row)}
+    kept = [row for row in ours.records if out.isdisjoint(names_of(row))]
     return replace(ours, records=tuple(kept)), opened, gone
 
 
 def _since(
-    ours: Answer, theirs: Answer, since: int, named: Sequence[Record]
+    ours: Answer, theirs: Answer, since: int, asked: AbstractSet[Name]
 ) -> tuple[Answer, Answer]:
     """Both without closed orders that stand alone and that the other side need not list.
 
     Many venues list closed orders by when they were placed: one that was placed before the window
     and ended in it is in the book's answer and not in theirs. Whether it ended rightly is for the
-    trades to say. Those that were asked for by id (`named`) stay.
+    trades to say. Those that were looked for (`asked`) stay.
     """
-    asked = {id(row) for row in named}
 
     def told(answer: Answer, other: Answer, clocks: tuple[str, str]) -> Answer:
         others = Orders(other.records)
@@ -142,7 +154,7 @@ def _since(
             row
             for row in answer.records
             if is_open(row.values)
-            or id(row) in asked
+            or not asked.isdisjoint(names_of(row))
             or others.partner(row) is not None
             or _first(row, clocks) is None
             or _first(row, clocks) >= since  # type: ignore[operator]
@@ -171,30 +183,6 @@ def _without_closed(theirs: Answer, ours: Answer) -> Answer:
     return replace(theirs, records=tuple(kept))
 
 
-def _merged(earlier: Answer, later: Answer) -> Answer:
-    """Both answers as one."""
-    return replace(
-        earlier,
-        records=tuple(merged(earlier.records, later.records)),
-        answered_at=later.answered_at,
-        symbols=_either(earlier.symbols, later.symbols),
-        quarantined=(*earlier.quarantined, *later.quarantined),
-        reasons=tuple(dict.fromkeys((*earlier.reasons, *later.reasons))),
-        doubt=earlier.doubt or later.doubt,
-        notes=tuple(dict.fromkeys((*earlier.notes, *later.notes))),
-    )
-
-
-def _either(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
-    """What one of two answers covers."""
-    return None if one is None or other is None else one | other
-
-
-def _names(row: Record) -> list[Name]:
-    ids = ((column, row.values.get(column)) for column in ("order_id", "client_order_id"))
-    return [f"{column}:{id_}" for column, id_ in ids if id_ is not None]
-
-
 def _differing(ours: Answer, theirs: Answer) -> Differing:
     """Orders that differ or are on one side only, with how they look."""
     differing: Differing = {}
@@ -206,7 +194,7 @@ def _differing(ours: Answer, theirs: Answer) -> Differing:
                 continue
             left, right = _looks(row, partner)
             if left != right:
-                name = _names(row)[0] if _names(row) else ""
+                name = names_of(row)[0] if names_of(row) else ""
                 differing[name] = (right, left) if flip else (left, right)
     return differing
 
@@ -258,9 +246,9 @@ def _compared(
         (side, row)
         for side, answer in ((Side.INTERNAL, ours), (Side.EXTERNAL, theirs))
         for row in answer.records
-        if open_.intersection(_names(row))
+        if open_.intersection(names_of(row))
     ]
-    names = {name for _, row in held for name in _names(row)} | open_
+    names = {name for _, row in held for name in names_of(row)} | open_
     other = {Side.INTERNAL: Orders(theirs.records), Side.EXTERNAL: Orders(ours.records)}
 
     def rows(answer: Answer, side: Side) -> Rows:
@@ -271,7 +259,7 @@ def _compared(
             records=[
                 row
                 for row in answer.records
-                if not names.intersection(_names(row))
+                if not names.intersection(names_of(row))
                 and (_matters(row) or other[side].partner(row) is not None)
             ],
             # An order without the venue's id has a name all the same: it is only not shared.

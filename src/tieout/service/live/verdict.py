@@ -9,11 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, time
-from typing import Final
-from zoneinfo import ZoneInfo
+from datetime import date
 
-from tieout.core.calendars import moment_of
 from tieout.core.canonical import moment
 from tieout.core.held import opened
 from tieout.core.live import Ask
@@ -33,10 +30,9 @@ from tieout.service.live.orders import compare_orders
 from tieout.service.live.setup import SECOND, Comparison, LiveBench, LiveSetup
 from tieout.service.live.snapshots import compare_snapshots
 from tieout.service.live.transit import without_transit
+from tieout.service.live.windows import Waiting, waiting_of
 from tieout.service.runs import Bench, RunOutcome, run
 from tieout.service.setup import Reference, Request, Setup, SideSetup, Standing
-
-UTC: Final = ZoneInfo("UTC")
 
 
 async def verdict(
@@ -120,9 +116,9 @@ async def _compared(
         if setup.rules.records == "orders":
             broken = await bench.offload(lambda: broken_orders(bench.store, setup.rules.name))
             return await compare_orders(setup, bench, reference, symbols, broken=broken)
-        oldest, cursor = await bench.offload(lambda: _progress(setup, bench))
+        waiting, cursor = await bench.offload(lambda: _progress(setup, bench))
         found = await compare_events(
-            setup, bench, reference, oldest=oldest, cursor=cursor, since=since
+            setup, bench, reference, waiting=waiting, cursor=cursor, since=since
         )
         return await without_transit(setup, bench, found)
     except SourceError as error:
@@ -132,18 +128,11 @@ async def _compared(
         return _failed(bench, SourceError(error.what, where=where, hint=error.hint), reference)
 
 
-def _progress(setup: LiveSetup, bench: LiveBench) -> tuple[int | None, int | None]:
-    """When the oldest record happened that waits for its partner, and how far runs have come."""
+def _progress(setup: LiveSetup, bench: LiveBench) -> tuple[list[Waiting], int | None]:
+    """The records that wait for their partners, and how far runs have come."""
     name, contract = setup.rules.name, RECORD_TYPES[setup.rules.records]
-    oldest: int | None = None
-    assert contract.clock is not None
-    for held in bench.store.open_items(name, before=date.max):
-        item = opened(held, contract)
-        when = item.record.values.get(contract.clock)
-        if not isinstance(when, int):
-            when = moment_of(item.since, time(), UTC)
-        oldest = when if oldest is None else min(oldest, when)
-    return oldest, bench.monitors.cursor(name)
+    held = bench.store.open_items(name, before=date.max)
+    return [waiting_of(opened(each, contract)) for each in held], bench.monitors.cursor(name)
 
 
 def _failed(bench: LiveBench, error: SourceError, reference: Reference) -> Comparison:
