@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from live_world import reconciliation
+from msgspec.structs import replace
 from review_world import SECOND, Stage, play
 from test_live_old_orders import DAY, ORDERS, broken
 from test_live_review_orders import order
 
-from tieout.core.model import Side
+from tieout.core.lifecycle import OpenItem
+from tieout.core.live import Answer, Ask
+from tieout.core.model import Record, Side
+from tieout.errors import VenueError
 from tieout.service.live.windows import SPANS, Span, Waiting, spans
 
 HOUR = 3600
@@ -26,7 +31,7 @@ OTHERS = ("ADA/USDT", "ETH/USDT", "SOL/USDT")
 TIMES = st.integers(0, 10_000)
 WAITING = st.builds(
     Waiting,
-    side=st.sampled_from(Side),
+    item=st.just(OpenItem(Side.INTERNAL, Record({}, {}), date(2026, 1, 1))),
     at=st.none() | TIMES,
     since=TIMES,
     symbol=st.none() | st.sampled_from(OTHERS),
@@ -162,17 +167,94 @@ def test_other_trades_of_that_time_are_not_judged_again(tmp_path: Path) -> None:
     play(tmp_path, TRADES, story)
 
 
-def test_a_venue_that_forgets_leaves_the_comparison_open(tmp_path: Path) -> None:
-    """That it does not give what is so old any more clears nothing, and is said."""
+def forgets(stage: Stage, first: int, how: str) -> None:
+    """From now on the venue tells nothing of what was before `first`: it says so, or refuses."""
+    fetch = stage.venue.fetch
+
+    async def told(ask: Ask) -> Answer:
+        if ask.records != "trades" or ask.since is None or ask.since >= first:
+            return await fetch(ask)
+        if how == "refuses":
+            raise VenueError("startTime is too old", venue="binance", method="trades")
+        answer = await fetch(ask)
+        assert answer.window is not None
+        rows = [each for each in answer.records if each.values["timestamp"] >= first]
+        answer = replace(answer, records=tuple(rows))
+        if how == "says so":
+            return replace(answer, reasons=("only the newest are kept",))
+        return replace(answer, window=(first, answer.window[1]))
+
+    stage.venue.fetch = told  # type: ignore[method-assign]
+
+
+FORGETTING = ["says so", "tells less", "refuses"]
+
+
+@pytest.mark.parametrize("how", FORGETTING)
+def test_what_a_venue_has_forgotten_is_left_as_it_is(tmp_path: Path, how: str) -> None:
+    """It clears nothing, it is said, and it stands in the way of nothing else."""
 
     async def story(stage: Stage) -> None:
         known = await missing(stage)
         await later(stage, 30)
-        stage.venue.window = (stage.now() - 24 * HOUR * SECOND, 2**62)
+        fetch = stage.venue.fetch
+        forgets(stage, stage.now() - 14 * HOUR * SECOND, how)
+        stage.book.rows["trades"].append(stage.trade("10", stage.now()))
+        row, found = await later(stage, 13)
+        assert row.status.value == "breaks", row.reasons
+        assert {each.id for each in found} > {known}
+        assert [each.content["records"][0]["record"]["trade_id"] for each in found] in (
+            ["9", "10"],
+            ["10", "9"],
+        )
+        assert row.counts.unknown == 1
+        assert row.external is not None
+        (note,) = [each for each in row.external.notes if "left as they are" in each]
+        assert note.startswith(
+            "not compared this time, and left as they are: 1 older trades, the first of 2026-01-01"
+        )
+
+        stage.venue.fetch = fetch  # type: ignore[method-assign]
+        stage.venue.rows["trades"] += stage.book.rows["trades"][::4]
         row, found = await later(stage, 1)
-        assert row.status.value == "incomplete"
-        assert any("does not give all trades of" in each for each in row.reasons), row.reasons
+        assert (row.status.value, found) == ("clean", [])
+
+    play(tmp_path, TRADES, story)
+
+
+@pytest.mark.parametrize("how", FORGETTING)
+def test_a_partner_of_today_waits_for_what_is_forgotten(tmp_path: Path, how: str) -> None:
+    async def story(stage: Stage) -> None:
+        known = await missing(stage)
+        await later(stage, 30)
+        forgets(stage, stage.now() - HOUR * SECOND, how)
+        late = stage.book.rows["trades"][0] | {"timestamp": stage.now()}
+        stage.venue.rows["trades"].append(late)
+        _, found = await later(stage, 0.02)
         assert [each.id for each in found] == [known]
+
+    play(tmp_path, TRADES, story)
+
+
+@pytest.mark.parametrize("how", FORGETTING)
+@pytest.mark.parametrize("hours", [[9, 1, 30], [8, 0.02, 0.02]])
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_a_break_is_not_torn_apart(tmp_path: Path, how: str, hours: list[float], side: str) -> None:
+    """One of its records is so old that the venue has forgotten it, and the other is not."""
+
+    async def story(stage: Stage) -> None:
+        await asyncio.sleep(60)
+        at = stage.now()
+        stage.book.rows["trades"] = [stage.trade("9", at)]
+        stage.venue.rows["trades"] = [stage.trade("9", at + 8 * HOUR * SECOND, side=side)]
+        row, found = await later(stage, hours[0])
+        known = [(each.id, each.content["kind"]) for each in found]
+        assert [kind for _, kind in known] == ["TIMESTAMP" if side == "buy" else "SIDE"]
+        forgets(stage, at + 4 * HOUR * SECOND, how)
+        for some in hours[1:]:
+            row, found = await later(stage, some)
+            assert [(each.id, each.content["kind"]) for each in found] == known
+            assert row.status.value == "breaks", row.reasons
 
     play(tmp_path, TRADES, story)
 
@@ -204,14 +286,28 @@ def test_for_an_old_order_only_its_symbol_is_listed_further_back(
 
 
 def _by_id(stage: Stage) -> Any:
-    async def by_id(symbol: str, id_: str) -> Any:
-        from tieout.core.live import Ask
-
+    async def by_id(symbol: str, id_: str) -> Answer:
         answer = await stage.venue.__class__.fetch(stage.venue, Ask("orders", since=1))
         stage.venue.calls.pop()
-        from msgspec.structs import replace
-
         rows = [each for each in answer.records if each.values["order_id"] == id_]
         return replace(answer, records=tuple(rows))
 
     return by_id
+
+
+def test_what_a_venue_lists_is_in_no_doubt(tmp_path: Path) -> None:
+    """That it suddenly has no open order is a doubt about those that it lacks."""
+
+    async def story(stage: Stage) -> None:
+        await asyncio.sleep(60)
+        stage.venue.rows["orders"] = [order("1", stage.now(), status="filled", filled=Decimal(1))]
+        stage.book.rows["orders"] = [order("2", stage.now())]
+        stage.venue.doubt = "suddenly no orders at all"
+        await asyncio.sleep(60)
+        _, found = await stage.compare()
+        assert {each.content["kind"]: each.doubt for each in found} == {
+            "MISSING_INTERNAL": False,
+            "MISSING_EXTERNAL": True,
+        }
+
+    play(tmp_path, ORDERS, story)

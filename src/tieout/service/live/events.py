@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from tieout.core.canonical import instant
 from tieout.core.entries import entry_of
 from tieout.core.fills import by_order
 from tieout.core.live import Answer, Ask
@@ -22,9 +22,10 @@ from tieout.core.rules import Duration
 from tieout.core.transit import fee_may_come
 from tieout.errors import CalculationError, SourceError
 from tieout.ports import Feed, Rows
+from tieout.service.live.beside import beside, home, left_of
 from tieout.service.live.cause import cause_of, placed_by
 from tieout.service.live.reading import counting_of
-from tieout.service.live.rows import Counting, at_home, columns_of, covered_by
+from tieout.service.live.rows import Counting, columns_of, covered_by
 from tieout.service.live.setup import Comparison, LiveBench, LiveSetup
 from tieout.service.live.windows import Span, Told, Waiting, name_of, spans, waiting_of
 from tieout.service.setup import Reference, Standing
@@ -51,12 +52,13 @@ async def compare_events(
     timing, now = setup.timing, bench.now()
     begin = now - timing.full if cursor is None else min(cursor, now) - timing.lookback
     begin = min(each for each in (begin, since) if each is not None)
-    told, begin = await _read(setup, begin, now, waiting)
-    gone = [each.since for each in waiting if _gone(each, told, setup.summed)]
-    if gone and min(gone) < begin:  # who took it back may have put another in its place, anywhere
-        told, begin = await _read(setup, min(begin, *gone), now, waiting)
-    sides = {side: each.whole for side, each in told.items()}
-    ours, theirs = sides[Side.INTERNAL], sides[Side.EXTERNAL]
+    read = await _read(setup, begin, now, waiting)
+    gone = [each.since for each in waiting if _gone(each, read.told, setup.summed)]
+    if gone and min(gone) < read.begin:  # another may stand in its place, at any time
+        read = await _read(setup, min(read.begin, *gone), now, waiting)
+    told, begin = read.told, read.begin
+    left = await left_of(setup, bench, waiting, begin, read.untold)
+    ours, theirs = told[Side.INTERNAL].whole, told[Side.EXTERNAL].whole
     counts = await counting_of(setup.internal)
     placed = await _placed(setup, told[Side.INTERNAL])
     heard = now - timing.grace  # what is younger is waited for, and clocks differ
@@ -65,22 +67,21 @@ async def compare_events(
     }
     names = {each.name for each in waiting}
     return Comparison(
-        internal=_rows(setup, 0, ours, counts),
-        external=_rows(setup, 1, theirs, counts),
+        internal=_rows(setup, 0, left.without(ours), counts),
+        external=_rows(setup, 1, left.without(theirs), counts, left.note),
         standing=Standing(
             since=begin,
             again=lambda record: name_of(record.values) in names,
             until=until,
+            waiting=left.items,
+            unknown=len(left.items),
             covered=covered_by(ours, theirs),
             doubtful=lambda record: theirs.doubt is not None,
             cause=cause_of(ours.records, placed),
-            voided=lambda item: _gone(waiting_of(item), told, setup.summed),
+            voided=lambda item: left.holds(item) or _gone(waiting_of(item), told, setup.summed),
             expects=_fees(setup, now),
-            reasons=tuple(
-                why
-                for side in (Side.EXTERNAL, Side.INTERNAL)
-                for why in _unasked(told[side], begin, heard)
-            ),
+            reasons=_unasked(told[Side.EXTERNAL].window, begin, heard)
+            + _unasked(told[Side.INTERNAL].window, begin, heard),
         ),
         reference=reference,
         as_of=now,
@@ -88,49 +89,50 @@ async def compare_events(
     )
 
 
-async def _read(
-    setup: LiveSetup, begin: int, now: int, waiting: Sequence[Waiting]
-) -> tuple[dict[Side, Told], int]:
-    """Both sides, and where the window begins."""
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What both sides say.
+
+    Attributes:
+        begin: where the window begins, UTC ns.
+        untold: the spans that a side does not tell whole, with why.
+    """
+
+    begin: int
+    told: Mapping[Side, Told]
+    untold: Mapping[Span, str]
+
+
+async def _read(setup: LiveSetup, begin: int, now: int, waiting: Sequence[Waiting]) -> _Read:
     timing = setup.timing
     # The two sides need not date an event alike; and of an order that is compared as one sum, the
     # first fill may be long ago.
     margin = timing.full if setup.summed else timing.lookback + timing.grace + timing.lag
     opened = await _opened(setup.internal)
-    beside: list[Span] = []
+    apart: list[Span] = []
     if setup.summed or setup.rules.records != "trades":
         begin = min([begin, *(each.since for each in waiting)])
     else:
-        begin, beside = spans(
+        begin, apart = spans(
             (each for each in waiting if opened is None or each.since > opened), begin, margin
         )
     if opened is not None:
         begin = max(begin, opened + 1)
     known = await setup.universe.known(setup.internal, now)
     ask = Ask(setup.rules.records, begin - margin, now)
-    asks = [Ask(ask.records, each.first, each.last, each.symbols) for each in beside]
-    theirs, ours, *more = await asyncio.gather(
-        _theirs(setup, ask, known),
-        setup.internal.fetch(ask),
-        *(feed.fetch(each) for feed in (setup.external, setup.internal) for each in asks),
+    (theirs, ours), older = await asyncio.gather(
+        asyncio.gather(_theirs(setup, ask, known), setup.internal.fetch(ask)),
+        asyncio.gather(*(beside(setup, each) for each in apart)),
     )
-    home = [
-        replace(each, records=tuple(at_home(setup.external, each.records)))
-        for each in (ours, *more[len(asks) :])
-    ]
-    told = {
-        Side.INTERNAL: Told(home[0], [_of(each) for each in home[1:]]),
-        Side.EXTERNAL: Told(theirs, [_of(each) for each in more[: len(asks)]]),
-    }
-    return told, begin
-
-
-def _of(answer: Answer) -> Answer:
-    """An answer with no symbol but those it was asked for."""
-    symbols = answer.ask.symbols
-    assert symbols is not None
-    kept = [row for row in answer.records if row.values.get("symbol") in symbols]
-    return replace(answer, records=tuple(kept))
+    pairs = [each for each in older if not isinstance(each, str)]
+    return _Read(
+        begin,
+        {
+            Side.INTERNAL: Told(home(setup, ours), [own for _, own in pairs]),
+            Side.EXTERNAL: Told(theirs, [other for other, _ in pairs]),
+        },
+        {span: why for span, why in zip(apart, older, strict=True) if isinstance(why, str)},
+    )
 
 
 async def _opened(book: Feed) -> int | None:
@@ -219,30 +221,26 @@ def _gone(item: Waiting, told: Mapping[Side, Told], summed: bool) -> bool:
     """
     if summed or item.at is None:
         return False
-    side = told[item.side]
+    side = told[item.item.side]
     return side.complete and side.asked(item.at, item.symbol) and item.name not in side.names
 
 
-def _unasked(told: Told, begin: int, end: int) -> tuple[str, ...]:
-    """Why an answer that is complete is not about all that it was asked for.
+def _unasked(answer: Answer, begin: int, end: int) -> tuple[str, ...]:
+    """Why an answer that is complete is not about the whole window.
 
     Args:
         end: of what is not read again. Answers end when they were asked for, by another clock.
     """
-    window = told.window
-    if window.symbols == frozenset():
-        return (f"{window.source} was asked about no symbol: name them in `symbols:`",)
-    if window.window is not None and (window.window[0] > begin or window.window[1] < end):
-        return (f"{window.source} does not give all {window.ask.records} of the window",)
-    for each in told.beside:
-        asked = each.ask.since or 0, each.ask.until or 0
-        if each.window is not None and (each.window[0] > asked[0] or each.window[1] < asked[1]):
-            when = instant(asked[0])
-            return (f"{each.source} does not give all {each.ask.records} of {when} any more",)
+    if answer.symbols == frozenset():
+        return (f"{answer.source} was asked about no symbol: name them in `symbols:`",)
+    if answer.window is not None and (answer.window[0] > begin or answer.window[1] < end):
+        return (f"{answer.source} does not give all {answer.ask.records} of the window",)
     return ()
 
 
-def _rows(setup: LiveSetup, index: int, answer: Answer, counts: Counting | None) -> Rows:
+def _rows(
+    setup: LiveSetup, index: int, answer: Answer, counts: Counting | None, note: str = ""
+) -> Rows:
     """A side's rows. A book that is stale has not heard of what it lacks: it is not complete.
 
     What happened before the book opened what it moved is in the opening, and missing nowhere.
@@ -260,5 +258,5 @@ def _rows(setup: LiveSetup, index: int, answer: Answer, counts: Counting | None)
         reasons=(*answer.reasons, *late),
         quarantined=answer.quarantined,
         window=answer.window,
-        notes=answer.notes,
+        notes=(*answer.notes, note) if note else answer.notes,
     )

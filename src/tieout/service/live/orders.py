@@ -6,8 +6,8 @@
 3. An order that one side lacks, and of which the other says that it was closed unfilled, is no
    difference: nothing came of it.
 4. A side that cannot be read whole leaves the orders that it lacks *unknown*. A book that is
-   stale leaves every difference *unknown*; what breaks by an answer of the venue that is in doubt
-   is in doubt.
+   stale leaves every difference *unknown*; what a venue lacks in an answer that is in doubt is in
+   doubt.
 5. A submit that timed out has no id of the venue's yet: it is looked for by the client id. The old
    leg of a cancel and replace was not cancelled; see `core.orders`.
 6. An order with an open break is asked for however old it is; see `old_orders`.
@@ -249,7 +249,8 @@ def _compared(
         if open_.intersection(names_of(row))
     ]
     names = {name for _, row in held for name in names_of(row)} | open_
-    other = {Side.INTERNAL: Orders(theirs.records), Side.EXTERNAL: Orders(ours.records)}
+    listed = Orders(theirs.records)
+    other = {Side.INTERNAL: listed, Side.EXTERNAL: Orders(ours.records)}
 
     def rows(answer: Answer, side: Side) -> Rows:
         columns = columns_of(answer.records, "orders")
@@ -279,7 +280,8 @@ def _compared(
             expected=len(moving - unknown),
             covered=covered_by(ours, theirs),
             reasons=(ours.doubt,) if unknown and ours.doubt is not None else (),
-            doubtful=lambda record: theirs.doubt is not None,
+            # What the venue lists is there, however suddenly it lists nothing else.
+            doubtful=lambda record: theirs.doubt is not None and listed.partner(record) is None,
             cause=cause_of(ours.records),
         ),
         reference=reference,

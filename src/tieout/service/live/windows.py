@@ -20,10 +20,10 @@ from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
-from tieout.core.canonical import nanoseconds
+from tieout.core.canonical import instant, nanoseconds
 from tieout.core.lifecycle import OpenItem
 from tieout.core.live import Answer
-from tieout.core.model import Side, Value
+from tieout.core.model import Value
 
 SPANS: Final = 8
 """Times that are read beside the window: each is a question of its own."""
@@ -36,13 +36,13 @@ class Waiting:
     """An open record of an earlier run.
 
     Attributes:
-        side: on which it is.
+        item: the record, and on which side it is.
         at: when it happened, UTC ns; None: that is not known, or it could not be read.
         since: the earliest that it can be, UTC ns.
         name: what it is known by.
     """
 
-    side: Side
+    item: OpenItem
     at: int | None
     since: int
     symbol: str | None
@@ -55,7 +55,7 @@ def waiting_of(item: OpenItem) -> Waiting:
     when, symbol = values.get("timestamp"), values.get("symbol")
     known = isinstance(when, int) and not item.unreadable
     return Waiting(
-        side=item.side,
+        item=item,
         at=when if known and isinstance(when, int) else None,
         since=when if isinstance(when, int) else _first_of(item.since),
         symbol=symbol if isinstance(symbol, str) else None,
@@ -74,6 +74,9 @@ class Span:
     first: int
     last: int
     symbols: frozenset[str]
+
+    def holds(self, each: Waiting) -> bool:
+        return each.at is not None and self.first <= each.at <= self.last
 
 
 def spans(waiting: Iterable[Waiting], begin: int, margin: int) -> tuple[int, list[Span]]:
@@ -110,7 +113,7 @@ def _joined(earlier: Span, later: Span) -> Span:
 
 @dataclass(frozen=True)
 class Told:
-    """What a side says of the window, and of the spans beside it."""
+    """What a side says of the window, and of the spans beside it, of which it says everything."""
 
     window: Answer
     beside: Sequence[Answer] = ()
@@ -123,14 +126,16 @@ class Told:
         every = (self.window, *self.beside)
         rows = {tuple(row.identity.values()): row for each in every for row in each.records}
         times = [each.window for each in every if each.window is not None]
+        first, until = min(first for first, _ in times), max(last for _, last in times)
+        begin = instant(self.window.window[0]) if self.window.window is not None else ""
+        notes = [note for each in every for note in each.notes]
+        notes.append(f"before {begin} only what is around trades that wait for their partners")
         return replace(
             self.window,
             records=tuple(rows.values()),
-            quarantined=tuple(bad for each in every for bad in each.quarantined),
-            window=(min(first for first, _ in times), max(last for _, last in times)),
-            reasons=tuple(dict.fromkeys(why for each in every for why in each.reasons)),
+            window=(first, until),
             doubt=next((each.doubt for each in every if each.doubt is not None), None),
-            notes=tuple(dict.fromkeys(note for each in every for note in each.notes)),
+            notes=tuple(dict.fromkeys(notes)),
         )
 
     @property
