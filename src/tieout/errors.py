@@ -6,7 +6,7 @@
       ConfigError           the YAML file is wrong; carries every problem found
       SourceError           a source could not be read: never "no records"
         SourceMissing       it is not there (yet)
-        MatchLogLost        the log of an earlier run's matches is gone or altered
+        MatchLogLost        the log of an earlier run's matches is gone, altered or outdated
         VenueError          an exchange's API did not give an answer that can be used
           VenueTimeout      it gave none in time
           VenueRateLimited  it asks to wait: a rate limit, maintenance
@@ -138,7 +138,7 @@ class SourceMissing(SourceError):
 
 
 class MatchLogLost(SourceError):
-    """The log of an earlier run's matches is gone or altered: what matched then is unknown."""
+    """The log of an earlier run's matches is gone, altered or outdated: what matched is unknown."""
 
 
 class VenueError(SourceError):

@@ -57,6 +57,31 @@ def test_snapshots_and_live_sides_keep_none() -> None:
         parse(live_document("keep_matches: true", "trades"), None, {})
 
 
+WHOLE = "type: file, path: all.csv, timezone: UTC, covers: everything"
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"ours": "type: frame"}, "ours"),
+        ({"theirs": "type: frame"}, "theirs"),
+        ({"ours": WHOLE, "theirs": WHOLE}, "ours"),
+    ],
+)
+def test_who_repeats_the_whole_history_needs_none(options: dict[str, str], named: str) -> None:
+    """It is said, and the answer is the same with the key and without it."""
+    text = small(reconciliation="keep_matches: true")
+    for side, said in options.items():
+        line = f"{{type: file, path: {side}.csv, timezone: UTC}}"
+        assert line in text
+        text = text.replace(line, f"{{{said}}}")
+    settings = parse(text, environ={})
+    (warning,) = settings.warnings
+    assert warning.message == f"`keep_matches` has no effect: {named} repeats its whole history"
+    assert warning.path.endswith("keep_matches")
+    assert settings.reconciliations["trades"].keep is None
+
+
 def test_the_directory_is_relative_to_the_file(tmp_path: Path) -> None:
     text = small() + "\nmatch_logs: kept\n"
     assert parse(text, tmp_path, {}).match_logs == tmp_path / "kept"

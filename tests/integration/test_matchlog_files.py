@@ -88,23 +88,16 @@ def test_a_date_without_a_log_ends_what_is_looked_at(world: World) -> None:
 def test_logs_are_removed_when_their_days_are_over(world: World) -> None:
     world.rules = RULES.replace("true", "1")
     world.run(ONE, ONE)
-    world.run("trade_id\n T2", "trade_id\n T2", day=D2)
-    assert len(logs(world)) == 2
-    world.run("trade_id\n T3", "trade_id\n T3", day=D3)
-    names = [row.matches.digest for row in world.runs() if row.matches][:2]
+    for number, day in enumerate((D2, D3), 1):
+        world.run(f"trade_id\n N{number}", f"trade_id\n N{number}", day=day)
+        assert len(logs(world)) == number + 1
+    world.run("trade_id\n T4", "trade_id\n T4", day=D4)
+    names = [row.matches.digest for row in world.runs() if row.matches][:3]
     assert sorted(f"{name}.parquet" for name in names) == [each.name for each in logs(world)]
     # Keeping more from now on does not ask for what was removed.
     world.rules = RULES
-    ran = world.run(NONE, NONE, day=D4)
+    ran = world.run(NONE, NONE, day="2026-03-06")
     assert ran.row.status == "clean"
-
-
-def test_an_older_date_is_restated_after_the_logs_before_it_were_removed(world: World) -> None:
-    world.rules = RULES.replace("true", "1")
-    for day in (D1, D2, D3):
-        world.run(ONE, ONE, day=day)
-    assert world.run(ONE, ONE, day=D2, restate=True).row.status == "clean"
-    assert world.run(NONE, ONE, day=D4).counts == ""
 
 
 def test_what_a_killed_run_left_is_removed_and_never_counts(world: World) -> None:
@@ -155,21 +148,40 @@ def test_a_run_killed_before_its_commit_leaves_the_log_of_the_one_before(world: 
     }
 
 
-def test_a_directory_can_be_named(world: World) -> None:
+def ran_into_kept(world: World, day: str) -> None:
+    """A run whose logs go into the directory `kept` beside the configuration."""
     path = world.configure()
     path.write_text(path.read_text() + "match_logs: kept\n")
-    world.write(ONE, ONE)
-    done = world.folder / "kept"
     subprocess.run(
-        command("run", "tieout.yaml", "--business-date", D1),
+        command("run", "tieout.yaml", "--business-date", day),
         cwd=world.folder,
         env=environment(),
         check=True,
         capture_output=True,
         timeout=120,
     )
-    assert len(list(done.glob("*/*.parquet"))) == 1
+
+
+def test_a_directory_can_be_named(world: World) -> None:
+    world.write(ONE, ONE)
+    ran_into_kept(world, D1)
+    with world.open() as store:
+        own = world.folder / "kept" / store.id
+    assert len(list(own.glob("*/*.parquet"))) == 1
     assert logs(world) == []
+
+
+def test_stores_that_share_a_directory_leave_each_other_alone(world: World) -> None:
+    world.write(BOTH, BOTH)
+    ran_into_kept(world, D1)
+    first, world.store = world.store, "sqlite:///other.db"
+    ran_into_kept(world, D1)
+    assert len(list((world.folder / "kept").glob("*/*/*.parquet"))) == 2
+    world.write(NONE, ONE)
+    for url in (first, world.store):
+        world.store = url
+        ran_into_kept(world, D2)
+        assert world.runs()[0].status == "clean"
 
 
 def test_a_store_in_a_server_needs_a_directory(tmp_path: Path) -> None:

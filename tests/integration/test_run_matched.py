@@ -94,6 +94,8 @@ def test_a_record_that_comes_again_unchanged_is_reconciled(world: World) -> None
     assert note == "2 records matched on an earlier date and came again unchanged"
     shown = world.cli("runs", "show", ran.row.run_id, "--store", world.store, code=0).out
     assert note in shown
+    said = world.cli("run", "tieout.yaml", "--business-date", D2, code=0).out
+    assert f"broker: {note}\n" in said
 
 
 def test_a_record_that_both_send_again_is_a_pair_as_usual(world: World) -> None:

@@ -78,6 +78,18 @@ def test_migrations_make_the_tables_of_the_program(url: str) -> None:
     store.close()
 
 
+def test_every_store_has_an_id_of_its_own(tmp_path: Path) -> None:
+    urls = [f"sqlite:///{tmp_path}/{name}.db" for name in "abc"]
+    migrated(urls[0])
+    ids = []
+    for url in [*urls, urls[0]]:
+        store = open_store(url)
+        ids.append(store.id)
+        store.close()
+    assert ids[0] == ids[3]
+    assert len(set(ids)) == 3
+
+
 def test_created_and_migrated_stores_are_the_same(tmp_path: Path) -> None:
     created, stepwise = f"sqlite:///{tmp_path}/a.db", f"sqlite:///{tmp_path}/b.db"
     open_store(created).close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from reference.matching import (
@@ -57,6 +57,9 @@ class ReferenceEngine:
             candidates = [*map(look_up(task, check), candidates)]
         yield Matching(internal.facts, external.facts, 0, 0, iter(candidates), log=log)
 
+    def facts(self, side: SideTask) -> SideFacts:
+        return facts_of(side, read(side.scan, side.reading))
+
 
 def prepare(
     task: MatchTask, side_task: SideTask, source: Read, log: ReferenceLog | None
@@ -87,15 +90,21 @@ def prepare(
     items = [Item(side_task.side, record, type_) for record in records if record not in late]
     unreadable = [each.values for each in source.quarantined]
     unreadable += [item.record.values for item in carried if item.unreadable]
-    controls = side_task.scan.controls
+    after_cut = [
+        OpenItem(side_task.side, record, record.carried_from or first_seen(task)) for record in late
+    ]
+    facts = replace(facts_of(side_task, source), after_cut=after_cut)
+    return PreparedSide(side_records(items, unreadable), facts)
+
+
+def facts_of(side_task: SideTask, source: Read) -> SideFacts:
+    """What a side says of itself."""
+    controls, type_ = side_task.scan.controls, source.bound.reading.records
+    rows = [values for _, values in source.rows]
     times = [at for values in rows if (at := clock(type_, values)) is not None]
-    facts = SideFacts(
+    return SideFacts(
         rows=len(rows),
         quarantined=tuple(source.quarantined),
-        after_cut=[
-            OpenItem(side_task.side, record, record.carried_from or first_seen(task))
-            for record in late
-        ],
         watermark=max(times, default=None),
         totals=totals(controls, source.bound, rows),
         missing_symbols=sorted(controls.symbols - {values.get("symbol") for values in rows}),
@@ -103,7 +112,6 @@ def prepare(
         columns=source.bound.present,
         identity=source.bound.identity,
     )
-    return PreparedSide(side_records(items, unreadable), facts)
 
 
 def after(cut: int | None, at: int | None) -> bool:

@@ -83,6 +83,8 @@ class ReferenceLog:
         self.task, self.plan, self.reads = task, plan, reads
         logs = task.logs or ()
         self.rows = [row for place, log in enumerate(logs) for row in rows_of(log, place)]
+        self.day = task.business_date
+        self.same_rules = [log.same_rules for log in logs]
         self.own = [
             place for place, log in enumerate(logs) if log.business_date == task.business_date
         ]
@@ -166,6 +168,7 @@ class ReferenceLog:
                 alone = times[side, id(values)] == 1
                 acts = values.get("supersedes") is not None or values.get("exec_type") == "bust"
                 new = acts or bool(self.task.rules.checks) or any(map(self.unread, Side))
+                new = new or not self.same_rules[row.place]
                 if number is not None and alone and not new and same(values, row.values[side]):
                     self.left_out[side].add(number)
                     self.again.add(row)
@@ -221,7 +224,7 @@ class ReferenceLog:
 
     # The file
 
-    def write(self, path: str) -> int:
+    def write(self, path: str) -> tuple[int, date | None]:
         kept = [(row, False) for row in self.again]
         kept += [(row, True) for row in self.met if row not in self.again]
         kept += [
@@ -243,7 +246,8 @@ class ReferenceLog:
                 for name in sorted(columns)
             ]
         pq.write_table(pa.Table.from_pylist(lines, schema=pa.schema(fields)), path)
-        return len(lines)
+        since = [line[f"since_{side}"] for line in lines for side in Side]
+        return len(lines), min((each for each in since if each and each != self.day), default=None)
 
     def line_of_pair(self, pair: Pair) -> dict[str, Any]:
         line: dict[str, Any] = {"ended": False, "pass": pair.step}

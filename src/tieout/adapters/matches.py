@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Final
 
 from tieout.core.canonical import digest
-from tieout.core.matched import KeptLog
+from tieout.core.matched import KeptLog, LoggedDate
 from tieout.errors import MatchLogLost, StoreError
-from tieout.ports import LogFile
 
 _WHOLE: Final = ".parquet"
 _PART: Final = ".part"
@@ -35,40 +34,52 @@ class MatchFolder:
     root: Path
     command: str = "tieout run CONFIG"
 
-    def find(self, reconciliation: str, day: date, log: KeptLog) -> LogFile:
+    def find(
+        self,
+        reconciliation: str,
+        logged: LoggedDate,
+        *,
+        restated: date | None = None,
+        removed: bool = False,
+    ) -> str:
+        log, day = logged.log, logged.business_date
+        assert log is not None
         path = self._path(reconciliation, log)
+        again = f"`{self.command} {reconciliation} --business-date {day} --restate`"
+        without = "without them, say `keep_matches: false` for a day"
+        if restated is not None:
+            raise MatchLogLost(
+                f"the log of what matched on {day} rests on {restated}, which ran again after it",
+                where=str(path),
+                hint=f"run {day} again from its sources: {again}; {without}",
+            )
+        hint = f"restore the file, or make it anew from that day's sources: {again}; {without}"
         try:
             with path.open("rb") as stream:
                 found = file_digest(stream, "sha256").hexdigest()
         except FileNotFoundError:
-            raise self._lost(
-                f"the log of what matched on {day} is not there", path, reconciliation, day
-            ) from None
+            what = f"the log of what matched on {day} is not there"
+            if removed:
+                what = f"the log of what matched on {day} is kept no more"
+                hint = (
+                    f"restate from {day} on, in the order of the dates: {again}; or say"
+                    " `keep_matches: false` for the first date that is restated"
+                )
+            raise MatchLogLost(what, where=str(path), hint=hint) from None
         except OSError as error:
-            raise self._lost(
+            raise MatchLogLost(
                 f"the log of what matched on {day} cannot be read: {error.strerror}",
-                path,
-                reconciliation,
-                day,
+                where=str(path),
+                hint=hint,
             ) from None
         if found != log.digest:
-            raise self._lost(
+            raise MatchLogLost(
                 f"the log of what matched on {day} was altered: its bytes are not those that were"
                 " written",
-                path,
-                reconciliation,
-                day,
+                where=str(path),
+                hint=hint,
             )
-        return LogFile(str(path), day)
-
-    def _lost(self, what: str, path: Path, reconciliation: str, day: date) -> MatchLogLost:
-        return MatchLogLost(
-            what,
-            where=str(path),
-            hint="restore the file, or make it anew from that day's sources:"
-            f" `{self.command} {reconciliation} --business-date {day} --restate`;"
-            " without them, say `keep_matches: false` for a day",
-        )
+        return str(path)
 
     def part(self, reconciliation: str, run_id: str) -> str:
         folder = self._folder(reconciliation)

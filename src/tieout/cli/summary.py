@@ -38,9 +38,10 @@ def run_lines(outcome: RunOutcome, *, top: int = TOP, where: str = "") -> list[s
     """
     row = outcome.row
     status = str(row.status)
-    name, said = plain_text(row.reconciliation), paint(status, _STATUS.get(status, "dim"))
-    lines = [f"{paint(name, 'bold')}  {row.business_date}  {said}"]
-    lines += [_fetch(row), *(f"  {'':<8}{plain_text(each)}" for each in scopes(row))]
+    name, ended = plain_text(row.reconciliation), paint(status, _STATUS.get(status, "dim"))
+    lines = [f"{paint(name, 'bold')}  {row.business_date}  {ended}"]
+    said = [*scopes(row), *_notes(row)]
+    lines += [_fetch(row), *(f"  {'':<8}{plain_text(each)}" for each in said)]
     if status != "failed":
         lines += [_match(row), _breaks(row), *_top(outcome, top, where)]
     return lines + _quarantine(outcome, where)
@@ -69,6 +70,12 @@ def scopes(row: RunRow) -> list[str]:
     """Where a side was asked by symbol: about which."""
     sides = [side for side in (row.internal, row.external) if side is not None]
     return [f"{each.source}: {said}" for each in sides if (said := scope(each)) is not None]
+
+
+def _notes(row: RunRow) -> list[str]:
+    """What else a person should know of a side."""
+    sides = [side for side in (row.internal, row.external) if side is not None]
+    return [f"{side.source}: {note}" for side in sides for note in side.notes]
 
 
 def _side(name: str, coverage: Coverage | None) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from tieout.config.findings import Findings
 from tieout.config.keys import Key
 from tieout.config.scalars import boolean, whole
+from tieout.config.settings import SourceSettings
 from tieout.config.tree import Fault, Node
 from tieout.core.matched import USUAL_DAYS, Keep
 from tieout.core.rules import Calendar
@@ -39,9 +40,15 @@ KEEP_MATCHES: Final = Key(
 
 
 def keep(
-    entries: Mapping[str, Node], keys: Mapping[str, Any], findings: Findings, *, live: bool
+    entries: Mapping[str, Node],
+    keys: Mapping[str, Any],
+    findings: Findings,
+    sides: Mapping[str, SourceSettings | None],
+    *,
+    live: bool,
 ) -> Keep | None:
-    """How long what matched is kept. Only events of earlier dates can be amended."""
+    """How long what matched is kept. Only events of earlier dates can be amended; and what is not
+    in a whole history any more is gone, whatever it matched before."""
     node, number = entries.get("keep_matches"), keys["keep_matches"]
     if node is None or not number:
         return None
@@ -53,4 +60,8 @@ def keep(
         what = f"matches are kept of {events}, not of {keys['records']}"
         hint = "the newest snapshot decides by itself: remove the key"
         findings.add(node, what, hint, key=True)
+    elif repeating := [each for each in sides.values() if each is not None and each.repeats]:
+        what = f"`keep_matches` has no effect: {repeating[0].name} repeats its whole history"
+        findings.warn(node, what)
+        return None
     return Keep(number, keys["calendar"] or Calendar())

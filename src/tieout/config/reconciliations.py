@@ -196,7 +196,7 @@ class _Reader:
             instruments=self._reference("instruments"),
             prices=self._reference("prices"),
             live=live,
-            keep=keep(self.entries, keys, self.findings, live=live is not None),
+            keep=keep(self.entries, keys, self.findings, sides, live=live is not None),
         )
 
     def _rules(

@@ -187,6 +187,11 @@ class SourceSettings:
         """Whether it says how things are now, and is read again and again."""
         return self.type in LIVE
 
+    @property
+    def repeats(self) -> bool:
+        """Whether it repeats its whole history: a frame is all there is."""
+        return self.everything or isinstance(self.options, FrameOptions)
+
     def record_type(self, records: str) -> RecordType:
         """The contract of `records`, or the source's own, with its extra columns."""
         contract = RECORD_TYPES[self.records or records]

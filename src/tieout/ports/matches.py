@@ -7,16 +7,21 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from tieout.core.matched import KeptLog
+from tieout.core.matched import KeptLog, LoggedDate
 from tieout.core.model import Pair, Side
 
 
 @dataclass(frozen=True, slots=True)
 class LogFile:
-    """The pairs of a business date, in a Parquet file whose bytes were verified."""
+    """The pairs of a business date, in a Parquet file whose bytes were verified.
+
+    Attributes:
+        same_rules: they matched by the rules of the run at hand.
+    """
 
     path: str
     business_date: date
+    same_rules: bool = True
 
 
 class MatchLog(Protocol):
@@ -37,19 +42,36 @@ class MatchLog(Protocol):
         """Add a pair that was handed out and agrees, or differs inside tolerance."""
         ...
 
-    def write(self, path: str) -> int:
-        """Write the log; returns how many rows it has. While the match lasts."""
+    def write(self, path: str) -> tuple[int, date | None]:
+        """Write the log. While the match lasts.
+
+        Returns:
+            How many rows it has; and the earliest date that one of them is since, if any is since
+            another date than the log's.
+        """
         ...
 
 
 class Matches(Protocol):
     """Where logs are kept: files named by their digests, a directory for each reconciliation."""
 
-    def find(self, reconciliation: str, day: date, log: KeptLog) -> LogFile:
-        """The file of a log.
+    def find(
+        self,
+        reconciliation: str,
+        logged: LoggedDate,
+        *,
+        restated: date | None = None,
+        removed: bool = False,
+    ) -> str:
+        """The path of a date's log.
+
+        Args:
+            restated: a date that the log rests on, and that ran again after it.
+            removed: a run for a later date kept it no more.
 
         Raises:
-            MatchLogLost: it is not there, or its bytes are not those that were written.
+            MatchLogLost: it is not there, or its bytes are not those that were written; or it rests
+                on a date that was restated.
         """
         ...
 

@@ -223,12 +223,20 @@ class Store(Protocol):
         ...
 
     def logged(self, reconciliation: str, *, since: date) -> Sequence[LoggedDate]:
-        """The business dates from `since` on that a run was committed for, the newest first."""
+        """The business dates from `since` on that a run was committed for, the newest first.
+
+        The order of two of them is the order in which their last runs were committed.
+        """
         ...
 
     def unchanging(self, reconciliation: str) -> AbstractContextManager[Collection[str]]:
         """While it lasts, no run of the reconciliation is committed. Gives the ids of those that
         are running."""
+        ...
+
+    @property
+    def id(self) -> str:
+        """What tells it from other stores. A copy of its file or its database has the same."""
         ...
 
     @property

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from tieout.core.matched import Keep, KeptLog, LoggedDate, believable, kept_since
+from tieout.core.matched import Keep, KeptLog, LoggedDate, believable, kept_since, overtaken
 from tieout.core.model import Agrees, Candidate, Outcome, Pair, Side, WithinTolerance
 from tieout.core.rows import RunIntent
 from tieout.core.scan import Coverage
@@ -15,12 +15,13 @@ from tieout.errors import StoreError
 from tieout.ports import LogFile, Matches, MatchLog, Store
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Matched:
     """The matches that a reconciliation keeps, for one run.
 
     Attributes:
         logged: the dates from the earliest on whose matches may still be kept, newest first.
+        rules: the digest of the rules that the run's log is of; empty: of several.
     """
 
     keep: Keep
@@ -28,11 +29,7 @@ class Matched:
     store: Store
     intent: RunIntent
     logged: Sequence[LoggedDate]
-
-    @property
-    def since(self) -> date:
-        """The earliest date whose log is looked at, and kept on."""
-        return kept_since(self.logged, self.keep.since(self.intent.business_date))
+    rules: str
 
     def before(self) -> list[LogFile]:
         """The logs of earlier dates, the newest first, verified. Raises MatchLogLost."""
@@ -40,17 +37,50 @@ class Matched:
 
     def again(self) -> list[LogFile]:
         """With that of the business date itself, for a run that adds to it. Raises MatchLogLost."""
-        return self._files(self.intent.business_date)
+        day = self.intent.business_date
+        files = self._files(day)
+        if any(each.business_date == day and not each.same_rules for each in files):
+            self.rules = ""
+        return files
 
     def _files(self, until: date) -> list[LogFile]:
-        found = believable(self.logged, since=self.since, until=until)
-        return [self.matches.find(self.intent.reconciliation, on, log) for on, log in found]
+        day = self.intent.business_date
+        since = kept_since(self.logged, self.keep.since(day), until=day)
+        found = believable(self.logged, since=since, until=until)
+        dates = self._dates(found)
+        # The oldest first: what later ones rest on has to be run again before them.
+        files = [self._file(each, dates) for each in reversed(found)]
+        return files[::-1]
+
+    def _dates(self, logs: Sequence[LoggedDate]) -> Sequence[LoggedDate]:
+        """All dates that the logs rest on. A pair that keeps coming is taken on for long."""
+        rests = [each.log.rests for each in logs if each.log and each.log.rests]
+        if not rests:
+            return ()
+        return self.store.logged(self.intent.reconciliation, since=min(rests))
+
+    def _file(self, logged: LoggedDate, dates: Sequence[LoggedDate]) -> LogFile:
+        assert logged.log is not None
+        on = logged.business_date
+        later = [each.log for each in self.logged if each.business_date > self.intent.business_date]
+        path = self.matches.find(
+            self.intent.reconciliation,
+            logged,
+            restated=overtaken(logged, dates),
+            removed=any(log is not None and log.since > on for log in later),
+        )
+        return LogFile(path, on, logged.log.rules == self.intent.rules_digest)
 
     def written(self, log: MatchLog) -> Callable[[], KeptLog]:
         """Write the run's log; what is returned gives it its name, inside the run's transaction."""
-        name, run_id = self.intent.reconciliation, self.intent.run_id
-        rows = log.write(self.matches.part(name, run_id))
-        sealed = KeptLog(self.matches.seal(name, run_id), rows, self.since)
+        name, run_id, day = (
+            self.intent.reconciliation,
+            self.intent.run_id,
+            self.intent.business_date,
+        )
+        rows, rests = log.write(self.matches.part(name, run_id))
+        since = kept_since(self.logged, self.keep.kept(day), until=day)
+        sealed = KeptLog(self.matches.seal(name, run_id), rows, since, rests, self.rules)
 
         def place() -> KeptLog:
             self.matches.place(name, run_id, sealed)
@@ -63,7 +93,7 @@ class Matched:
         name = self.intent.reconciliation
         # The run is committed, whatever happens here; the next one removes what is left.
         with suppress(StoreError, OSError), self.store.unchanging(name) as running:
-            logged = self.store.logged(name, since=self.since)
+            logged = self.store.logged(name, since=self.keep.kept(self.intent.business_date))
             named = {each.log.digest for each in logged if each.log is not None}
             self.matches.sweep(name, named=named, running=running)
 
@@ -74,8 +104,8 @@ def matched(
     """What a run keeps of its matches; None where it keeps nothing."""
     if keep is None or matches is None:
         return None
-    logged = store.logged(intent.reconciliation, since=keep.since(intent.business_date))
-    return Matched(keep, matches, store, intent, logged)
+    logged = store.logged(intent.reconciliation, since=keep.kept(intent.business_date))
+    return Matched(keep, matches, store, intent, logged, intent.rules_digest)
 
 
 def note_match(log: MatchLog, candidate: Candidate, outcome: Outcome) -> None:

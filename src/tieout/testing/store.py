@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -92,6 +93,7 @@ class MemoryStore:
         self._reconciliations: dict[str, _Reconciliation] = {}
         self._runs: dict[str, RunRow] = {}
         self._lock = threading.RLock()
+        self._id = os.urandom(8).hex()
         self._journal = MemoryJournal()
         self._monitors = MemoryMonitors(self._forget)
 
@@ -164,8 +166,8 @@ class MemoryStore:
 
     def logged(self, reconciliation: str, *, since: date) -> Sequence[LoggedDate]:
         last = {
-            row.business_date: LoggedDate(row.business_date, row.matches)
-            for row in self._runs.values()
+            row.business_date: LoggedDate(row.business_date, row.matches, order)
+            for order, row in enumerate(self._runs.values())
             if row.reconciliation == reconciliation and row.digest and row.business_date >= since
         }
         return [last[day] for day in sorted(last, reverse=True)]
@@ -178,6 +180,10 @@ class MemoryStore:
                 for row in self._runs.values()
                 if row.reconciliation == reconciliation and row.status is RunStatus.RUNNING
             )
+
+    @property
+    def id(self) -> str:
+        return self._id
 
     @property
     def file(self) -> str | None:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from tieout.config.settings import (
-    FrameOptions,
     QueryOptions,
     ReconciliationSettings,
     Settings,
@@ -165,7 +164,7 @@ def _matches(settings: Settings, names: Sequence[str], store: Store) -> Matches 
 
     command = f"tieout run {settings.file or 'CONFIG'}"
     if settings.match_logs is not None:
-        return MatchFolder(settings.match_logs, command)
+        return MatchFolder(settings.match_logs / store.id, command)
     if store.file is None:
         raise UsageError(
             f"{keeping[0]!r} keeps its matches, and the store is in a server: files cannot lie"
@@ -241,7 +240,7 @@ class _Sources:
         return SideSetup(
             opened,
             source.reading(records, aliases),
-            everything=source.everything or isinstance(source.options, FrameOptions),
+            everything=source.repeats,
             due_by=source.due_by,
         )
 

@@ -132,7 +132,14 @@ def kept_log(stored: str | None) -> KeptLog | None:
 def _kept_log(stored: dict[str, Any] | None) -> KeptLog | None:
     if stored is None:
         return None
-    return KeptLog(**{**stored, "since": date.fromisoformat(stored["since"])})
+    rests = stored.get("rests", stored["since"])  # older ones do not say: then as far as they go
+    return KeptLog(
+        digest=stored["digest"],
+        rows=stored["rows"],
+        since=date.fromisoformat(stored["since"]),
+        rests=None if rests is None else date.fromisoformat(rests),
+        rules=stored.get("rules", ""),
+    )
 
 
 def _coverage(coverage: Coverage | None) -> dict[str, Any] | None:

@@ -29,7 +29,7 @@ from tieout.adapters.store.database import Database
 from tieout.adapters.store.tables import metadata
 from tieout.errors import StoreError, StoreOutdated
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The newest migration. Revisions are numbers, so older and newer can be told."""
 
 VERSION_TABLE: Final = "tieout_version"

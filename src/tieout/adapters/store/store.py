@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Select, delete, func, insert, select, text, update
 
-from tieout.adapters.store import encoding, open_items, schema
+from tieout.adapters.store import encoding, open_items, schema, tables
 from tieout.adapters.store.breaks import BreakWriter, View, listed, starts_with, tallied, told
 from tieout.adapters.store.database import Database
 from tieout.adapters.store.journal import SqlJournal
@@ -167,11 +167,15 @@ class SqlStore:
             )
             .group_by(runs.c.business_date)
         )
-        last = select(runs.c.business_date, runs.c.details).where(runs.c.seq.in_(committed))
+        last = select(runs.c.business_date, runs.c.details, runs.c.seq).where(
+            runs.c.seq.in_(committed)
+        )
         with self._database.reading() as connection:
             rows = connection.execute(last.order_by(runs.c.business_date.desc())).all()
+        # Runs begin in the order of `seq`; the fence makes it the order in which they end.
         return [
-            LoggedDate(date.fromisoformat(day), encoding.kept_log(details)) for day, details in rows
+            LoggedDate(date.fromisoformat(day), encoding.kept_log(details), seq)
+            for day, details, seq in rows
         ]
 
     @contextmanager
@@ -182,6 +186,11 @@ class SqlStore:
         with self._database.writing() as connection:
             connection.execute(select(reconciliations.c.fence).where(head).with_for_update())
             yield frozenset(connection.scalars(running))
+
+    @property
+    def id(self) -> str:
+        with self._database.reading() as connection:
+            return str(connection.execute(select(tables.store.c.id)).scalar_one())
 
     @property
     def file(self) -> str | None:

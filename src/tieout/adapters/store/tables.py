@@ -8,6 +8,7 @@ point on every database.
 
 from __future__ import annotations
 
+import os
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -23,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     event,
+    insert,
     text,
 )
 from sqlalchemy.types import TypeEngine
@@ -213,6 +215,9 @@ summaries = Table(
 )
 """What is left of a day's runs that changed no break: how many there were, and how they ended."""
 
+store = Table("store", metadata, Column("id", Text, primary_key=True))
+"""One row: what tells this store from others that keep files in one directory."""
+
 _APPEND_ONLY: Final = {
     "sqlite": (
         "CREATE TRIGGER journal_no_update BEFORE UPDATE ON journal "
@@ -237,6 +242,11 @@ _APPEND_ONLY: Final = {
 def _append_only(_: Table, connection: Connection, **__: Any) -> None:
     for statement in _APPEND_ONLY[connection.dialect.name]:
         connection.exec_driver_sql(statement)
+
+
+@event.listens_for(store, "after_create")
+def _identify(_: Table, connection: Connection, **__: Any) -> None:
+    connection.execute(insert(store).values(id=os.urandom(8).hex()))
 
 
 @event.listens_for(metadata, "before_create")

@@ -7,6 +7,7 @@ turned out to agree come back by `add`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 
 import duckdb
@@ -163,7 +164,7 @@ class DuckDBMatchLog:
 
     # The file
 
-    def write(self, path: str) -> int:
+    def write(self, path: str) -> tuple[int, date | None]:
         self._flush()
         con = self._con
         earlier = self._earlier()
@@ -182,8 +183,12 @@ class DuckDBMatchLog:
                     columns += f", {own} AS {name(f'{BOTH}_{each}')}"
         every = " UNION ALL BY NAME ".join([f"SELECT * FROM {_ADDED}", self._first, *earlier])
         try:
-            rows = con.execute(
+            ((rows,),) = con.execute(
                 f"COPY (SELECT {columns} FROM ({every})) TO {quoted(path)} (FORMAT parquet)"
+            ).fetchall()
+            ((rests,),) = con.execute(
+                "SELECT min(least(since_internal, since_external))"
+                f" FROM read_parquet({quoted(path)})"
             ).fetchall()
         except duckdb.IOException as error:
             raise EngineError(
@@ -191,7 +196,7 @@ class DuckDBMatchLog:
                 where=path,
                 hint="free space there, or name another directory: `match_logs: DIRECTORY`",
             ) from error
-        return int(rows[0][0])
+        return rows, rests
 
     def _earlier(self) -> list[str]:
         """What goes on from earlier logs: reconciled pairs, ended ones, and the rest of the log

@@ -8,8 +8,8 @@
    that ended.
 3. Of a pair that one record comes again of, once, unchanged and named by none, nothing is new: the
    record is left out (*reconciled*), and the pair is kept on. Not where it acts on another one, nor
-   where the pair may be judged in another way by now: where there are checks, or where rows of
-   either side are unreadable, of which one may be its partner.
+   where the pair may be judged in another way by now: where it matched by other rules, where there
+   are checks, or where rows of either side are unreadable, of which one may be its partner.
 4. Where both records come again, they are matched as usual; unless one is older, by version or
    sequence, than the log has it.
 5. Otherwise both records of the pair are carried into the run, and what is said of carried records
@@ -223,7 +223,8 @@ def _create_again(
 ) -> None:
     """Invariant 3. A record that stands for several pairs, or a pair of several, is carried."""
     con.execute(f"CREATE TEMP TABLE {AGAIN} (place INT, number BIGINT, side INT, mark BIGINT)")
-    if not left_out:
+    holding = [str(place) for place, log in enumerate(logged.logs) if log.same_rules]
+    if not left_out or not holding:
         return
     counts = (("ours", "theirs", "our_mark"), ("theirs", "ours", "their_mark"))
     for index, (label, side) in enumerate(zip(LABELS, sides, strict=True)):
@@ -235,6 +236,7 @@ def _create_again(
             f" WHERE {own} > 0) AS m JOIN {VIEW} AS l ON l.place = m.place AND l.number = m.number"
             f" JOIN {label}_incoming AS s ON s.__mark = m.mark WHERE m.{own} = 1"
             f" AND m.{other} = 0 AND NOT m.named AND m.pairs = 1 AND m.mark > 0 AND {same}"
+            f" AND m.place IN ({', '.join(holding)})"
             f" AND {_acts_not(side.staged)}"
         )
 
