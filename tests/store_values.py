@@ -14,6 +14,7 @@ from tieout.core.canonical import break_id, nanoseconds
 from tieout.core.found import found_of
 from tieout.core.held import Held, held_of
 from tieout.core.lifecycle import Evidence, KnownBreak, Transition, settle
+from tieout.core.merging import merging
 from tieout.core.model import (
     Break,
     BreakRecord,
@@ -111,7 +112,10 @@ class Finished:
     def settle(self, view: StoreView) -> Iterator[Transition]:
         self.tally, self.transitions = Tally(), []
         as_of = nanoseconds(self.began.as_of)
-        for step in settle(view.open_breaks(), self.found, view.known, self.evidence, as_of=as_of):
+        merges = merging(view.open_breaks, self.found, self.evidence)
+        for step in settle(
+            view.open_breaks(), self.found, view.known, self.evidence, as_of=as_of, merges=merges
+        ):
             self.tally.add(step)
             self.transitions.append(step)
             yield step

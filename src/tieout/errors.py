@@ -176,7 +176,27 @@ class VenueRateLimited(VenueError):
 
 
 class VenueRefused(VenueError):
-    """The venue refuses the credentials. Asking again could lock the key: one alert, and stop."""
+    """The venue refuses the credentials. Asking again could lock the key: one alert, and stop.
+
+    Attributes:
+        matter: names what is refused, the same for all who ask with this key.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        venue: str,
+        method: str,
+        code: str | None = None,
+        retry_after: float | None = None,
+        hint: str | None = None,
+        matter: str | None = None,
+    ) -> None:
+        super().__init__(
+            what, venue=venue, method=method, code=code, retry_after=retry_after, hint=hint
+        )
+        self.matter = venue if matter is None else matter
 
 
 class VenueMalformed(VenueError):

@@ -59,10 +59,13 @@ def is_number(text: str) -> bool:
 
 
 def age_seconds(row: BreakRow, as_of: datetime) -> int:
-    """Whole seconds from when the break was last opened to `as_of`, or to when it cleared."""
+    """Whole seconds from when the break was last opened to `as_of`, or to when it cleared.
+
+    Zero where `as_of` is before it was opened: an earlier date was run again.
+    """
     until = as_of if row.cleared_at is None else min(as_of, row.cleared_at)
     delta = until - row.opened_at
-    return delta.days * 86_400 + delta.seconds
+    return max(0, delta.days * 86_400 + delta.seconds)
 
 
 def reasons(row: RunRow) -> list[str]:

@@ -316,9 +316,9 @@ OVERRIDE_FILES = {
     ),
     "column": (
         "symbol,column,measure,amount\nBTC,prise,ticks,1\n",
-        "unknown column of trades `prise`",
+        "own.csv:2: unknown column of trades `prise`",
     ),
-    "type": ("symbol,column,measure,amount\nBTC,price,within,1s\n", "`price` is a number"),
+    "type": ("symbol,column,measure,amount\n\nBTC,price,within,1s\n", "own.csv:3: `price`"),
     "twice": (
         "symbol,column,measure,amount\nBTC,price,ticks,1\nBTC,price,ticks,2\n",
         "own.csv:3: BTC price is there twice",
@@ -334,6 +334,26 @@ def test_a_wrong_table_of_overrides_names_its_line(
     [problem] = problems(small(reconciliation="overrides: own.csv"), tmp_path)
     assert message in problem.message
     assert problem.line == 10
+
+
+@pytest.mark.parametrize(
+    ("rules", "which"),
+    [
+        ("compare: {price: {ticks: 1}}", "`price`"),
+        ("overrides: {A: {fee: exact}, B: {price: {ticks: 2}}}", "`B: price`"),
+        ("overrides: own.csv", "`ETH: fee`"),
+    ],
+)
+def test_ticks_that_nobody_defines_are_named(tmp_path: Path, rules: str, which: str) -> None:
+    (tmp_path / "own.csv").write_text("symbol,column,measure,amount\nETH,fee,ticks,1\n")
+    text = small(reconciliation=rules)
+    [warning] = parse(text, tmp_path, environ={}).warnings
+    assert warning.message == f"no source says what a tick is: {which} is compared exactly"
+    assert warning.line is not None
+    told = text.replace(
+        "sources:\n", "sources:\n  i: {type: file, path: i.csv, records: instruments}\n"
+    )
+    assert parse(told, tmp_path, environ={}).warnings == ()
 
 
 def test_a_missing_file_names_the_nearest_one(tmp_path: Path) -> None:

@@ -96,7 +96,8 @@ def test_an_explanation_says_how_cells_are_read_and_what_must_be_there() -> None
         "the sum of quantity must be 1.5",
         "must have records of A, B",
         "no records at all is a valid answer",
-        "records from 17:00 on are of the next business date",
+        "records from 17:00 UTC on are of the next business date (calendar weekdays): until then"
+        " they are expected of it",
     ):
         assert expected in lines
 

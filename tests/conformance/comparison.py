@@ -117,7 +117,7 @@ def judge(found: Outcome, candidate: Candidate, bench: Bench) -> None:
             found.within += 1
         case Break() as brk:
             held = sorted(f"{part.side} {record_text(record, type_)}" for part, record in brk.held)
-            text = [json.loads(content(brk)), brk.doubt, brk.alias, str(brk.value), held]
+            text = [json.loads(content(brk)), brk.doubt, brk.aliases, str(brk.value), held]
             found.breaks[dumps(text)] += 1
         case Expected(side, record):
             found.others[f"expected {side} {record_text(record, type_)}"] += 1

@@ -18,7 +18,7 @@ from conformance.outcomes import lines
 from conformance.tables import YESTERDAY, Carrier, Case, at
 
 from tieout.core.model import Pair, Record, Side
-from tieout.core.scan import Controls
+from tieout.core.scan import Controls, Part
 from tieout.ports import Engine
 
 CARRIERS = ("batches", "frame", "csv", "parquet")
@@ -107,6 +107,11 @@ FACTS = Case(
         totals={"quantity": Decimal(0), "notional": Decimal(0), "fee": Decimal(0)},
         symbols=frozenset({"BTC", "ETH", "DOT", "ADA"}),
         window=(at("09:00:00"), at("11:00:00")),
+        parts=(
+            Part("one", 1, 3, totals={"quantity": Decimal(0)}),
+            Part("two", 4, 3, totals={"fee": Decimal(0)}),
+            Part("three", 4, 6, totals={"notional": Decimal(0), "desk": Decimal(0)}),
+        ),
     ),
 )
 
@@ -132,6 +137,18 @@ def test_control_totals_are_exact(engine: Engine, carrier: Carrier) -> None:
         "fee": Decimal(0),
         "notional": Decimal("50000000000000000452.999999999999999998999999999999999999"),
     }
+
+
+def test_control_totals_of_a_part_are_about_its_rows(engine: Engine, carrier: Carrier) -> None:
+    """Its unreadable and filtered ones do not count; a part may be empty."""
+    with engine.match(FACTS.task(carrier)) as matching:
+        parts = matching.internal.parts
+        list(matching.candidates)
+    assert list(parts) == [
+        {"quantity": Decimal(4)},
+        {"fee": Decimal(0)},
+        {"notional": Decimal("50000000000000000052.999999999999999998999999999999999999")},
+    ]
 
 
 def test_records_after_the_cut_keep_the_day_they_came_on(engine: Engine, carrier: Carrier) -> None:

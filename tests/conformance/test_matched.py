@@ -9,7 +9,7 @@ import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from conformance.engines import engine_called, engines
@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from tieout.adapters.matches import MatchFolder
 from tieout.adapters.spool import SortedSpool
+from tieout.core.calendars import Cutoff
 from tieout.core.canonical import dumps
 from tieout.core.matched import Keep
 from tieout.core.rows import BreakFilter
@@ -66,6 +67,7 @@ class History:
     columns: tuple[str, ...]
     days: int
     steps: Sequence[Step]
+    cutoff: Cutoff | None = None
 
 
 @st.composite
@@ -102,6 +104,7 @@ def histories(draw: st.DrawFn) -> History:
         columns,
         draw(st.sampled_from((5, 5, 1))),
         steps,
+        draw(st.sampled_from((None, None, Cutoff(time(11), "UTC")))),
     )
 
 
@@ -167,6 +170,7 @@ class Office:
             SideSetup(Fixed(replace(side.scan, allow_empty=True, controls=controls)), side.reading)
             for side in (task.internal, task.external)
         ]
+        sides[1] = replace(sides[1], cutoff=self.history.cutoff)
         setup = Setup(case.rules, *sides, keep=Keep(self.history.days))
         as_of = NOW if step.cut else NOW + timedelta(days=30)
         day = FIRST + timedelta(days=step.day)

@@ -138,7 +138,7 @@ def test_a_break_whose_missing_side_appears_goes_on_under_the_id_of_the_pair(
     store: Store,
 ) -> None:
     commit(store, D1, [brk("m", kind=Kind.MISSING_INTERNAL)])
-    row = commit(store, D2, [brk("a", alias="m")])
+    row = commit(store, D2, [brk("a", aliases=("m",))])
     assert (row.breaks.open, row.breaks.changed, row.breaks.new) == (1, 1, 0)
     assert states(store) == {"a": "open", "m": "resolved"}
     pair = next(store.breaks(BreakFilter(states=["open"])))
@@ -148,7 +148,7 @@ def test_a_break_whose_missing_side_appears_goes_on_under_the_id_of_the_pair(
         ("opened", None),
         ("merged", "a"),
     ]
-    again = commit(store, D2, [brk("a", alias="m")])
+    again = commit(store, D2, [brk("a", aliases=("m",))])
     assert (again.breaks.carried, again.breaks.open) == (1, 1)
     assert len(events(store, "a")) == 1
 
@@ -156,7 +156,7 @@ def test_a_break_whose_missing_side_appears_goes_on_under_the_id_of_the_pair(
 def test_a_break_that_takes_over_an_age_was_opened_when_it_was(store: Store) -> None:
     commit(store, D1, [brk("m", kind=Kind.MISSING_INTERNAL)])
     commit(store, D2, [brk("a"), brk("m", kind=Kind.MISSING_INTERNAL)])
-    commit(store, D3, [brk("a", alias="m")])
+    commit(store, D3, [brk("a", aliases=("m",))])
     pair = next(store.breaks(BreakFilter(states=["open"])))
     assert pair.first_seen == datetime(2026, 7, 1, 18, tzinfo=UTC)
     assert [(row.event, row.business_date, row.at.day) for row in store.history("a")] == [

@@ -74,6 +74,7 @@ def bench(
     instruments: Mapping[str, Instrument] | None = None,
     prices: Prices | None = None,
     sides: Mapping[Side, Bearing] | None = None,
+    skew: int = 0,
     **rules: Any,
 ) -> Bench:
     contract = RECORD_TYPES[records]
@@ -92,6 +93,7 @@ def bench(
         {side: Bearing() for side in Side} | dict(sides or {}),
         instruments or {},
         prices or Prices(),
+        skew=skew,
     )
 
 

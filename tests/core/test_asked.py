@@ -70,9 +70,13 @@ def test_edge_16_a_corrected_trade_is_left_out() -> None:
 
 
 def test_an_answer_covers_the_window_up_to_now() -> None:
-    ask = Ask("trades", since=10, until=99)
-    answer = answered("s", ask, [], asked_at=50, answered_at=51)
-    assert answer.window == (10, 50)
+    def window(until: int) -> tuple[int, int] | None:
+        ask = Ask("trades", since=10, until=until)
+        return answered("s", ask, [], asked_at=50, answered_at=51).window
+
+    assert window(40) == (10, 40)
+    assert window(99) == (10, 99), "by a clock that is ahead: it is no later there than now"
+    assert window(50 + MAX_SKEW) == window(10**30) == (10, 50 + MAX_SKEW)
     assert answered("s", Ask("trades"), [], asked_at=50, answered_at=51).window == (0, 50)
     late = answered("s", Ask("trades", since=60), [], asked_at=50, answered_at=51)
     assert late.window == (50, 50), "a window that lies in the future covers nothing before it"

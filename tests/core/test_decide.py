@@ -209,7 +209,7 @@ def test_10_a_break_is_anchored_on_the_internal_record_and_knows_its_other_id() 
     assert isinstance(missing_external, Break)
     assert brk.key["trade_id"] == "T1"
     assert brk.id == missing_external.id
-    assert brk.alias == missing_internal.id
+    assert brk.aliases == (missing_internal.id,)
 
 
 def test_10_the_key_holds_the_identity_even_where_the_id_is_derived() -> None:

@@ -116,6 +116,16 @@ def test_edge_57_the_deadline_decides_between_expected_and_missing(row: list[str
     assert isinstance(outcome, Expected if verdict == "expected" else Break)
 
 
+@pytest.mark.parametrize("skew", [-25, -6, 6, 25])
+def test_10_a_deadline_passes_by_the_clock_that_dates_the_records(skew: int) -> None:
+    for late, verdict in ((60, Expected), (61, Break)):
+        on = bench(
+            as_of=f"+{late + 30 - skew}s", skew=skew * SECOND, deadline=Duration(60 * SECOND)
+        )
+        one = record("quantity=1 timestamp=+30s")
+        assert isinstance(decide(Single(INTERNAL, one), on), verdict)
+
+
 def test_8_a_business_deadline_is_a_wall_clock_time() -> None:
     """A trade of Friday noon is due on Monday at 09:00 in London, 08:00 UTC."""
     deadline = BusinessDeadline(1, time(9), "Europe/London")
@@ -179,8 +189,9 @@ def test_edge_11_one_id_with_different_content_is_a_conflict() -> None:
     )
     assert isinstance(brk, Break)
     assert (brk.kind, brk.severity) == (Kind.CONFLICT, Severity.HIGH)
-    assert (brk.differences, brk.alias) == ((), None)
+    assert brk.differences == ()
     assert brk.id == break_id("r", brk.key, INTERNAL)
+    assert brk.aliases == (brk.id, break_id("r", brk.key, EXTERNAL))
     assert [part.side for part in brk.records] == [INTERNAL, INTERNAL, EXTERNAL]
     assert [part.side for part, _ in brk.held] == [INTERNAL, INTERNAL, EXTERNAL]
 

@@ -102,6 +102,28 @@ def test_wallets_are_those_of_the_venue_the_caller_or_the_record() -> None:
 
 
 @pytest.mark.parametrize(
+    ("venue", "given", "expected"),
+    [
+        ("hyperliquid", {"type": "transfer", "currency": "USDC"}, "USDC futures"),
+        ("hyperliquid", {"type": "transfer", "currency": "USDC", "wallet": "spot"}, "USDC spot"),
+        ("hyperliquid", {"type": "correction", "symbol": SPOT}, "BTC spot"),
+        ("kraken", {"type": "settlement", "currency": "USD"}, "USD spot"),
+        ("dydx", {"type": "transfer", "currency": "USDC"}, "USDC futures"),
+    ],
+)
+def test_a_movement_without_a_wallet_is_in_the_one_of_its_venue(
+    venue: str, given: dict[str, str], expected: str
+) -> None:
+    values = values_of(movement_id="m", amount="-1.5", timestamp=1, **given) | {"venue": venue}
+    assert effects(entry_of("movements", values)) == {expected: "-1.5"}
+
+
+def test_a_spot_fill_of_hyperliquid_is_not_paid_by_its_perpetuals() -> None:
+    fill = trade_values("t", 1, 10, 1, symbol=SPOT) | {"venue": "hyperliquid"}
+    assert set(effects(entry_of("trades", fill))) == {"BTC spot", "USDT spot"}
+
+
+@pytest.mark.parametrize(
     ("given", "expected"),
     [
         ({"type": "transfer", "currency": "USDT"}, "USDT spot"),

@@ -237,6 +237,36 @@ def test_edge_58_a_symbol_that_does_not_map_names_the_nearest() -> None:
     assert "'XBTUSDT' is not mapped; nearest: XBTUSD" in found.reason
 
 
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [("apple", "APPLE"), ("btc/usdt", "BTC/USDT"), ("Apple", "APPLE"), ("zzz", None)],
+)
+def test_edge_58_the_nearest_symbol_may_be_written_in_another_case(
+    text: str, nearest: str | None
+) -> None:
+    on = bound(symbols={"APPLE": "AAPL", "BTCUSDT": "BTC/USDT"})
+    for _ in range(2):
+        reason = refused(on, row(symbol=text)).reason
+        assert reason.partition("; nearest: ")[2].split(", ")[0] == (nearest or "")
+
+
+def test_a_symbol_that_comes_again_is_held_against_the_others_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It takes milliseconds where thousands of symbols are mapped."""
+    asked: list[str] = []
+
+    def close(word: str, *_: object, **__: object) -> list[str]:
+        asked.append(word)
+        return []
+
+    monkeypatch.setattr("tieout.core.nearest.difflib.get_close_matches", close)
+    on = bound(symbols={"APPLE": "AAPL"})
+    for text in ("X1", "X2", "X1", "X1", "X2"):
+        refused(on, row(symbol=text))
+    assert asked == ["x1", "x2"]
+
+
 def test_without_a_symbol_mapping_any_symbol_is_taken() -> None:
     assert values(bound(), row(symbol="whatever"))["symbol"] == "whatever"
 

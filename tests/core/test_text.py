@@ -18,6 +18,7 @@ from tieout.core.text import (
     EPOCH_UNITS,
     NumberStyle,
     Unreadable,
+    below_microseconds,
     day_of,
     parse_date,
     parse_decimal,
@@ -319,3 +320,17 @@ def test_a_date_reads_back(day: date) -> None:
 def test_the_day_of_a_moment_is_the_local_calendars(ns: int, name: str) -> None:
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=ns // 10**9)
     assert day_of(ns, zone(name)) == moment.astimezone(ZoneInfo(name)).date()
+
+
+@pytest.mark.parametrize(
+    ("text", "below"),
+    [
+        ("2026-11-20T09:00:00.000000999Z", True),
+        ("2026-11-20T09:00:00,1234561+01:00", True),
+        ("2026-11-20T09:00:00.123456000Z", False),
+        ("2026-11-20T09:00:00.123456Z", False),
+        ("2026-11-20T09:00:00Z", False),
+    ],
+)
+def test_digits_that_a_datetime_would_lose_are_seen(text: str, below: bool) -> None:
+    assert below_microseconds(text) is below

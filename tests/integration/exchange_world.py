@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tieout.testing.exchange import Account, Exchange
+from tieout.testing.exchange.faults import Faults
 from tieout.testing.exchange.server import Server, serve
 
 T = TypeVar("T")
@@ -99,8 +100,8 @@ reconciliations:
 
 
 @contextmanager
-def live(*, funds: str = "100000") -> Iterator[Live]:
-    exchange = Exchange(seed=1, limits=False)
+def live(*, funds: str = "100000", faults: Faults | None = None) -> Iterator[Live]:
+    exchange = Exchange(seed=1, limits=False, faults=faults)
     account = exchange.open("binance", "main", key=KEY, secret=SECRET)
     early = exchange.milliseconds() - 3_600_000
     account.deposit("USDT", funds, at=early)

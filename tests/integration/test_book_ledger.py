@@ -13,6 +13,7 @@ import pytest
 
 from tieout.adapters.books.ledger import LedgerBook
 from tieout.adapters.store import open_store
+from tieout.core.asked import MAX_SKEW
 from tieout.core.canonical import nanoseconds
 from tieout.core.journal import JournalEntry, JournalRow, journal_entry
 from tieout.core.ledger import Method
@@ -166,6 +167,34 @@ def test_what_is_dated_later_than_now_is_not_believed_yet(journal: Journal) -> N
     assert asyncio.run(opened.version()) != before, "what is believed has changed"
     assert held(ask(opened, "positions")) == {"BTC/USDT:USDT": Decimal("1.5")}
     assert len(ask(opened, "trades").records) == 1
+
+
+def test_what_a_venue_dates_by_a_clock_that_is_ahead_is_believed_at_once(journal: Journal) -> None:
+    now = 3600.0
+    ahead = now + MAX_SKEW / SECOND
+    opened = book(journal)
+    journal.append([opening("BTC/USDT:USDT", "1", now + 25), trade(1, "0.5", ahead)])
+    answer = ask(opened, "positions")
+    assert held(answer) == {"BTC/USDT:USDT": Decimal("1.5")}
+    assert answer.records[0].values["as_of"] == at(now), "what it says, it says of now"
+    assert len(ask(opened, "trades").records) == 1
+    until = Ask("trades", at(now - 60), at(now + 25))
+    found = asyncio.run(opened.fetch(until))
+    assert (found.records, found.window) == ((), (at(now - 60), at(now + 25)))
+    before = asyncio.run(opened.version())
+    journal.append([trade(2, "0.25", ahead + 0.000001)])
+    assert held(ask(opened, "positions")) == {"BTC/USDT:USDT": Decimal("1.5")}
+    assert asyncio.run(opened.version()) != before
+
+    def quantity(second: float | None) -> list[Decimal]:
+        when = None if second is None else at(second)
+        projection = asyncio.run(opened.projection(when))
+        assert projection.as_of == (at(now) if when is None else when)
+        return [each.quantity for each in projection.positions.values()]
+
+    assert quantity(None) == [Decimal("1.5")]
+    assert quantity(now) == [], "of an instant that is asked about, what was dated until then"
+    assert quantity(now + 26) == [Decimal(1)]
 
 
 class Counting:

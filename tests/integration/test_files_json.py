@@ -130,18 +130,29 @@ def test_lines_in_a_json_file_are_explained(tmp_path: Path) -> None:
     assert read_file(tmp_path, "t.json", format="ndjson") == [("A",), ("B",)]
 
 
-@pytest.mark.parametrize("name", ["t.json", "t.ndjson"])
-def test_an_empty_file_is_an_error(name: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_text("")
-    with pytest.raises(SourceError, match="is empty"):
-        read_file(tmp_path, name, allow_empty=True)
+def test_an_empty_json_file_is_an_error_and_says_what_an_empty_day_is(tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_text("")
+    with pytest.raises(SourceError, match="is empty") as caught:
+        read_file(tmp_path, "t.json", allow_empty=True)
+    assert "`[]`" in str(caught.value)
 
 
-def test_an_empty_array_needs_a_reason(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "text"), [("t.json", "[]"), ("t.ndjson", "")])
+def test_nothing_needs_a_reason(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(SourceError, match=f"{name}: there is no record") as caught:
+        read_file(tmp_path, name)
+    assert "allow_empty: true" in str(caught.value)
+    assert read_file(tmp_path, name, allow_empty=True) == []
+
+
+def test_without_a_record_the_columns_are_those_that_are_wanted(tmp_path: Path) -> None:
     (tmp_path / "t.json").write_text("[]")
-    with pytest.raises(SourceError, match="without records"):
-        read_file(tmp_path, "t.json")
-    assert read_file(tmp_path, "t.json", allow_empty=True) == []
+    wanted = frozenset({"id", "qty"})
+    assert columns_and_cells(tmp_path, "t.json", allow_empty=True, used=wanted) == (
+        ("id", "qty"),
+        [],
+    )
 
 
 def test_ndjson_is_read_through_compression_and_encodings(tmp_path: Path) -> None:

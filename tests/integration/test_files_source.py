@@ -15,7 +15,7 @@ from source_rows import DAY, cells_of, read_file, rows_of, scanned
 from tieout.adapters.files.proof import Digests
 from tieout.adapters.files.settings import FileSettings
 from tieout.adapters.files.source import FileSource
-from tieout.core.scan import Controls, DelimitedFiles, Dialect
+from tieout.core.scan import Controls, DelimitedFiles, Dialect, Part
 from tieout.core.text import NumberStyle
 from tieout.errors import SourceError, SourceMissing
 
@@ -256,6 +256,20 @@ def test_trailers_of_several_files_add_up(tmp_path: Path) -> None:
         assert scan.controls.totals == {
             "quantity": Decimal("5000000000000000000.000000000000000001")
         }
+
+
+def test_each_of_several_files_has_its_own_trailer(tmp_path: Path) -> None:
+    """Records are counted as they are read: quoted line ends, blank lines and ragged rows."""
+    (tmp_path / "a.csv").write_text('id,q\n"A\nA",1\n\nB\nTRL,3,7\n')
+    (tmp_path / "b.csv").write_text("id,q\nTRL,0,0\n")
+    (tmp_path / "c.csv").write_text("id,q\nC,1\nTRL,1,5\n")
+    with scanned(tmp_path, "*.csv", trailer=TRAILER) as scan:
+        assert scan.controls.parts == (
+            Part("a.csv", 1, 2, 3, {"quantity": Decimal(7)}),
+            Part("b.csv", 3, 2, 0, {"quantity": Decimal(0)}),
+            Part("c.csv", 3, 3, 1, {"quantity": Decimal(5)}),
+        )
+        assert len(cells_of(scan)) == 3
 
 
 def test_a_file_without_its_trailer_is_cut(tmp_path: Path) -> None:

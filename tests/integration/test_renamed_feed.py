@@ -11,9 +11,11 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from tieout.adapters.renamed import renamed
 from tieout.config import parse
+from tieout.core.entries import Conventions
 from tieout.core.live import Answer, Ask, Witness
 from tieout.core.model import Record
 from tieout.core.text import NS
@@ -143,6 +145,38 @@ def test_constants_are_in_every_record_that_can_have_them() -> None:
     assert row.values["wallet"] == row.identity["wallet"] == "spot"
     [row] = fetched(wrapped(Feed([position("A")]), "constants: {wallet: spot}")).records
     assert "wallet" not in row.values
+
+
+def test_a_wallet_that_the_configuration_names_is_the_one_that_is_covered() -> None:
+    """Else no balance would be of a wallet that the answer is about: nothing would be compared."""
+
+    @dataclass
+    class Venue(Feed):
+        conventions: Conventions = field(default_factory=lambda: Conventions(arrivals="futures"))
+
+        async def fetch(self, ask: Ask) -> Answer:
+            return structs.replace(await super().fetch(ask), wallets=frozenset({"futures"}))
+
+    identity = {"account": "main", "venue": "x", "wallet": "futures", "currency": "BTC"}
+    feed = Venue([Record({**identity, "total": Decimal(1), "as_of": NOW}, identity, 1)])
+    named = wrapped(feed, "constants: {wallet: main}")
+    answer = fetched(named, Ask("balances"))
+    assert answer.wallets == {"main"} == {each.values["wallet"] for each in answer.records}
+    assert named.conventions == Conventions("main", "main")
+    other = wrapped(feed, "constants: {account: other}")
+    assert fetched(other, Ask("balances")).wallets == {"futures"}
+    assert other.conventions == Conventions(arrivals="futures")
+
+
+def test_a_source_is_whose_its_records_are() -> None:
+    """What is compared is chosen by it: else nothing would be, without a word."""
+
+    class There(Feed):
+        account, venue = "main", "binance"
+
+    feed: Any = wrapped(There([position("BTC")]), "constants: {account: desk}")
+    assert (feed.account, feed.venue) == ("desk", "binance")
+    assert fetched(feed).records[0].values["account"] == "desk"
 
 
 def test_a_balance_has_no_symbol_to_rename() -> None:

@@ -17,7 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 from integration.world import World, cli, command, environment
 
+import tieout
 from tieout import cli as program
+from tieout.errors import UsageError
 
 CONFIG = """
 version: 1
@@ -435,6 +437,13 @@ def test_a_process_ends_as_the_command_does(work: Path, names: list[str]) -> Non
     assert ended.stdout.endswith("last\n")
     assert len(ended.stdout.splitlines()) == len(whole.stdout.splitlines())
     assert ended.stderr == whole.stderr
+
+
+def test_an_as_of_below_a_microsecond_is_refused_and_not_cut(work: Path) -> None:
+    told = cli(work, "run", "tieout.yaml", "--as-of", "2026-03-02T09:00:00.000000999Z", code=2)
+    assert "has digits below a microsecond" in told.err
+    with pytest.raises(UsageError, match="digits below a microsecond"):
+        tieout.reconcile("a.csv", "b.csv", "records: trades", as_of="2026-03-02T09:00:00.1234567Z")
 
 
 def test_a_full_disk_below_stdout_is_a_failure(work: Path) -> None:

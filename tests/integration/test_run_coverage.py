@@ -92,6 +92,26 @@ def test_a_trailer_is_checked_and_is_no_record(world: World) -> None:
     assert world.run().row.status == "failed"  # it was cut before its trailer
 
 
+def test_what_one_file_has_too_much_does_not_make_up_for_what_another_lacks(world: World) -> None:
+    world.broker = "broker-*.csv"
+    world.external = r"trailer: 'TRL,(?P<rows>\d+),(?P<quantity>[\d.]+)'"
+    world.write(TWO)
+
+    def send(first: str, second: str) -> str:
+        for number, trailer in ((1, first), (2, second)):
+            table = f"trade_id, symbol, quantity, price\n T{number}, AAPL, {number + 1}, 10"
+            path = world.folder / f"broker-{number}.csv"
+            write_csv(path, cells(table))
+            path.write_text(path.read_text(encoding="utf-8") + trailer + "\n", encoding="utf-8")
+        return world.run().reasons
+
+    assert send("TRL,1,2", "TRL,1,3") == ""
+    counted = "broker-1.csv has 1 records, but its trailer counts 0"
+    assert send("TRL,0,2", "TRL,2,3").split("; ")[0].endswith(counted)
+    summed = "broker-2.csv: the sum of quantity is 3, but its control total is 2"
+    assert summed in send("TRL,1,3", "TRL,1,2")
+
+
 def test_what_is_skipped_is_not_among_the_expected_rows(world: World) -> None:
     """As it is not in the totals. A trailer counts what is in its file."""
     both = "kind, trade_id\n TRD, T1\n FEE, T2\n TRD, T3"
@@ -125,6 +145,44 @@ def test_no_records_at_all_are_valid_only_where_somebody_said_so(world: World) -
     world.external = "expect: {rows: 0}"
     ran = world.run()
     assert ran.shown == ["MISSING_EXTERNAL T1", "MISSING_EXTERNAL T2"]
+
+
+EMPTY = [
+    ("json", "[]", ""),
+    ("json", '{"data": []}', "record_path: [data]"),
+    ("ndjson", "", ""),
+    ("ndjson", "\n", ""),
+]
+
+
+@pytest.mark.parametrize(("form", "text", "options"), EMPTY)
+def test_an_empty_json_file_is_valid_where_somebody_said_so(
+    world: World, form: str, text: str, options: str
+) -> None:
+    """It has no header: it is taken to have whatever columns a record may have."""
+    world.broker = f"broker.{form}"
+    (world.folder / world.broker).write_text(text, encoding="utf-8")
+    world.write(TWO)
+    mapped = "columns: {trade_id: id, quantity: q}, only: {kind: [F]}, extra: {desk: text}"
+    for said in ("allow_empty: true", "expect: {rows: 0}", f"allow_empty: true, {mapped}"):
+        world.external = ", ".join(part for part in (options, said) if part)
+        ran = world.run()
+        assert ran.shown == ["MISSING_EXTERNAL T1", "MISSING_EXTERNAL T2"], said
+    world.external = options
+    assert "there is no record" in world.run().reasons
+    ran = world.run("trade_id", day="2026-03-07")
+    assert (ran.row.status, ran.shown) == ("breaks", ran.shown)  # of Monday; nothing is new
+    assert (ran.counts, ran.row.internal is not None) == ("2 carried", True)
+
+
+@pytest.mark.parametrize("records", ["positions", "balances", "orders", "movements", "pnl"])
+def test_two_empty_json_files_agree(world: World, records: str) -> None:
+    world.records, world.rules, world.book, world.broker = records, "", "a.json", "b.ndjson"
+    world.internal = world.external = "allow_empty: true"
+    (world.folder / world.book).write_text("[]", encoding="utf-8")
+    (world.folder / world.broker).write_text("", encoding="utf-8")
+    ran = world.run()
+    assert (ran.row.status, ran.counts) == ("clean", "")
 
 
 def test_a_holiday_has_no_records(world: World) -> None:

@@ -76,7 +76,7 @@ def test_an_interrupt_after_the_commit_leaves_the_result_as_it_is(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was committed stays committed, and its row says so."""
-    from tieout.adapters.engines.duckdb import engine
+    from tieout.adapters.engines.duckdb import connection
 
     class Interrupted(BaseException):
         pass
@@ -85,7 +85,7 @@ def test_an_interrupt_after_the_commit_leaves_the_result_as_it_is(
         raise Interrupted
 
     with monkeypatch.context() as patched:
-        patched.setattr(engine.shutil, "rmtree", interrupted)
+        patched.setattr(connection.shutil, "rmtree", interrupted)
         with pytest.raises(Interrupted):
             world.run(ONE, OTHER)
     (row,) = world.runs()

@@ -57,8 +57,11 @@ def test_sqlite_tells_what_memory_tells(made: list[Any]) -> None:
     memory, sqlite = MemoryStore(), open_store("sqlite://")
     try:
         for number, (day, breaks, carried, complete, everything) in enumerate(made):
-            # Breaks with an alias were known under it while their other side was missing.
-            present = [brk(id_, price=price, alias=alias) for id_, (price, alias) in breaks.items()]
+            # Breaks that hold another record were known under it while their other side was missing.
+            present = [
+                brk(id_, price=price, aliases=() if other is None else (other,))
+                for id_, (price, other) in breaks.items()
+            ]
             present += [brk(id_) for id_ in "mno"[: number % 3]]
             evidence = Evidence(complete, day, everything=everything)
             began = intent(day)

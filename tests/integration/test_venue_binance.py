@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from venue_world import (
@@ -202,6 +203,52 @@ def test_orders_open_and_of_a_window() -> None:
     assert found.symbols == BTC
 
 
+@pytest.mark.parametrize("hours", [1, 2, 4, 24 * 80])
+def test_a_deposit_counts_from_when_it_was_credited_however_long_that_took(hours: int) -> None:
+    """The venue lists it by when it was seen: an hour and a half before, at this exchange."""
+    credited = NOW_MS - HOUR // 6
+
+    def happened(world: World) -> None:
+        world.account.deposit("BTC", "3", at=credited - 100 * DAY)
+        world.account.deposit("BTC", "2", at=credited)
+
+    found = answer(SPOT, happened, Ask("movements", (NOW_MS - hours * HOUR) * MILLI))
+    assert found.complete
+    assert told(found, "type", "amount") == [("transfer", "2")]
+    assert [row.values["timestamp"] for row in found.records] == [credited * MILLI]
+
+
+def test_a_deposit_that_was_seen_weeks_ago_is_asked_for_in_one_question() -> None:
+    seen, credited = NOW_MS - 29 * DAY, NOW_MS - HOUR // 6
+    row = {"id": "77", "amount": "2", "coin": "BTC", "status": 1, "txId": "0xabc"}
+    row |= {"insertTime": seen, "completeTime": credited}
+
+    async def one(world: World) -> Answer:
+        path = "/sapi/v1/capital/deposit/hisrec"
+
+        def listed(_: Any) -> list[dict[str, Any]]:
+            asked = parse_qs(world.asked[-1])
+            first, last = (int(asked[f"{name}Time"][0]) for name in ("start", "end"))
+            return [row] if first <= seen <= last else []
+
+        world.instead[path] = listed
+        found = await world.feed().fetch(Ask("movements", (NOW_MS - HOUR) * MILLI))
+        assert sum(each.startswith(path[1:]) for each in world.asked) == 1
+        return found
+
+    assert told(live(SPOT, one), "movement_id", "amount") == [("deposit:77", "2")]
+
+
+def test_a_withdrawal_counts_from_when_it_was_asked_for() -> None:
+    def happened(world: World) -> None:
+        world.account.deposit("USDT", "10", at=NOW_MS - DAY)
+        world.account.withdraw("USDT", "1", at=NOW_MS - HOUR)
+        world.account.withdraw("USDT", "2", at=NOW_MS - 60_000)  # still on its way
+
+    found = answer(SPOT, happened, Ask("movements", (NOW_MS - 30 * 60_000) * MILLI))
+    assert told(found, "type", "amount") == [("transfer", "-2")]
+
+
 def test_edge_49_all_that_moves_a_spot_balance_is_among_the_events() -> None:
     async def asked(world: World) -> None:
         account, at = world.account, NOW_MS - HOUR
@@ -252,13 +299,16 @@ def test_a_revoked_key_stops_both_and_names_each() -> None:
         await spot.fetch(Ask("balances"))
         await perp.instruments()
         next(iter(world.exchange.keys.values())).revoked = True
-        for feed in (spot, perp, spot):
+        matters = set()
+        for feed in (spot, perp, spot, perp):
             with pytest.raises(VenueRefused) as raised:
                 await feed.fetch(Ask("balances"))
             assert raised.value.venue == feed.name
             assert raised.value.code == "-2015"
+            matters.add(raised.value.matter)
+        assert len(matters) == 1
         signed = [path for path in world.asked if "signature=" in path]
-        assert len(signed) == 2, "one good question, one that was refused, and no more"
+        assert len(signed) == 3, "one good question, two that were refused, and no more"
 
     live(SPOT, asked)
 

@@ -42,6 +42,14 @@ def test_balances() -> None:
 def test_cash_of_a_unified_account_has_no_unrealised_pnl_in_it() -> None:
     found = answer(Ask("balances"), **UTA)
     assert told(found, "currency", "wallet", "total") == [("USDT", "unified", "1000.25")]
+    assert found.wallets == {"unified"}
+
+
+def test_what_moves_a_unified_account_says_so() -> None:
+    """The venue's name does not tell: a classic account has a spot wallet."""
+    for records in ("trades", "movements"):
+        assert told(answer(Ask(records, since=DAY), **UTA), "wallet") == [("unified",)]
+    assert told(answer(Ask("movements", since=DAY)), "wallet") == [("spot",)]
 
 
 def test_a_fee_is_a_cost_in_the_currency_that_it_was_paid_in() -> None:

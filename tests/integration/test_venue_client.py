@@ -161,7 +161,7 @@ def test_refused_credentials_stop_all_questions_that_need_them() -> None:
             with pytest.raises(VenueRefused, match="Invalid API-key"):
                 await account(client)
         with pytest.raises(VenueRefused):
-            await client.call("fapiPrivateV3GetBalance")
+            await client.call("privateGetMyTrades")
         assert await client.call("publicGetExchangeInfo", signed=False) == {"balances": []}
 
     asked(script, run)

@@ -42,6 +42,7 @@ def test_accounts_of_a_currency_are_one_balance_and_a_vault_is_another() -> None
         ("ADA", "spot", "28.361178", "27.361178", "1"),
         ("ADA", "funding", "7", "7", "0"),
     ]
+    assert found.wallets == {"spot", "funding"}
     assert found.complete
 
 

@@ -63,8 +63,8 @@ def test_orders_movements_prices_and_instruments() -> None:
         ("o2", "0.001", "0.001", "filled"),
     ]
     movements = answer(Ask("movements", since=DAY))
-    assert told(movements, "movement_id", "type", "currency", "amount") == [
-        ("h1", "transfer", "EUR", "500")
+    assert told(movements, "movement_id", "type", "currency", "amount", "wallet") == [
+        ("h1", "transfer", "EUR", "500", "spot")
     ]
     assert told(answer(Ask("prices")), "pair", "price") == [("BTC/EUR", "80500.5")]
     assert told(answer(Ask("instruments")), "symbol", "tick", "lot")[0] == (
@@ -241,6 +241,69 @@ def test_more_rows_at_one_instant_than_a_page_holds() -> None:
     rows = [{"id": str(number), "timestamp": 10**12} for number in range(25)]
     with pytest.raises(generic.Stalled, match="one instant"):
         walked(rows, newest=False)
+
+
+# Wallets
+
+MOVED = [
+    {"id": "l1", "type": "transfer", "direction": "in", "amount": "5", "currency": "EUR", "timestamp": ago(hours=1) // 1_000_000, "status": "ok"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "has_spot", "ledger", "arrival"),
+    [
+        ({}, True, "spot", "spot"),
+        ({"wallet": "unified"}, True, "unified", "unified"),
+        ({"type": "swap"}, False, "futures", "futures"),
+        ({"type": "swap"}, True, "futures", "spot"),
+        ({"type": "margin"}, True, "margin", "spot"),
+        ({"type": "swap", "wallet": "unified"}, True, "unified", "unified"),
+    ],
+)
+@pytest.mark.parametrize("by_ledger", [True, False])
+def test_movements_are_in_the_wallet_that_they_moved(
+    options: dict[str, Any], ledger: str, arrival: str, *, has_spot: bool, by_ledger: bool
+) -> None:
+    """A ledger is that of the wallet; a deposit arrives in spot, where there is such a thing."""
+
+    async def ask(feed: VenueFeed, replay: Replay) -> Answer:
+        exchange = feed._client.exchange
+
+        async def listed(*_: Any, **__: Any) -> list[Any]:
+            return MOVED
+
+        async def none(*_: Any, **__: Any) -> list[Any]:
+            return []
+
+        exchange.fetch_ledger = exchange.fetch_deposits = listed
+        exchange.fetch_withdrawals = none
+        exchange.has = {**exchange.has, "fetchLedger": by_ledger, "spot": has_spot}
+        exchange.has |= dict.fromkeys(("fetchDeposits", "fetchWithdrawals"), True)
+        found = await feed.fetch(Ask("movements", since=DAY))
+        assert feed.conventions.home == arrival
+        assert (await feed.fetch(Ask("balances"))).wallets == {ledger}
+        return found
+
+    found = asking(VENUE, FIXTURE, ask, options=options)
+    assert told(found, "amount", "wallet") == [("5", ledger if by_ledger else arrival)]
+
+
+@pytest.mark.parametrize(
+    ("options", "paid_from"),
+    [
+        ({}, "spot"),
+        ({"type": "margin"}, "margin"),
+        ({"type": "swap", "wallet": "unified"}, "unified"),
+        ({"type": "swap"}, None),
+    ],
+)
+def test_a_fill_is_paid_from_the_wallet_of_its_kind_of_account(
+    options: dict[str, Any], paid_from: str | None
+) -> None:
+    asked = Ask("trades", since=DAY, symbols=BTC)
+    found = answer(asked, options={"by_symbol": True, **options})
+    assert told(found, "wallet") == [(paid_from,)] * 2
 
 
 # Contracts

@@ -69,6 +69,7 @@ def test_cash_has_no_unrealised_pnl_in_it() -> None:
         ("USDH", "futures", "499"),
     ]
     assert found.symbols == {"USDC", "USDH"}
+    assert found.wallets == {"futures"}
 
 
 def test_spot_balances_are_a_wallet_of_their_own() -> None:
@@ -79,6 +80,7 @@ def test_spot_balances_are_a_wallet_of_their_own() -> None:
         ("PURR", "spot", "999.65004", "999.65004", "0"),
     ]
     assert found.symbols is None
+    assert found.wallets == {"futures", "spot"}
 
 
 def test_the_builders_fee_is_counted_once() -> None:
@@ -122,6 +124,7 @@ def test_movements_are_of_the_perpetuals_cash_and_an_unknown_one_is_not_left_out
         ("0xa5:1740826400000:send", "transfer", "USDC", None, "15"),
         ("pnl:500000000000003:sell", "settlement", "USDC", "ETH/USDC:USDC", "-150.25"),
     ]
+    assert {wallet for (wallet,) in told(found, "wallet")} == {"futures"}
     assert [row.reason for row in found.quarantined] == ["type: 'somethingNew' is unknown here"]
     assert not found.complete
 

@@ -83,25 +83,33 @@ def test_edge_46_a_fee_that_the_ledger_does_not_have_yet_is_not_known() -> None:
 
 
 def test_buckets_of_one_currency_stay_apart() -> None:
-    async def asked(world: World) -> Answer:
+    async def asked(world: World) -> tuple[Answer, Answer]:
         held = {
             "XXBT": "1.5", "XBT.F": "0.25", "XBT.M": "0.05", "ETH2.S": "32", "ZUSD": "0.0000",
-            "XXDG": "10", "USD.HOLD": "7",
+            "XXDG": "10", "USD.HOLD": "7", "SOL.NEW": "1",
         }  # fmt: skip
         world.instead["/0/private/BalanceEx"] = body(
             {name: {"balance": total, "hold_trade": "0"} for name, total in held.items()}
         )
-        return await world.feed().fetch(Ask("balances"))
+        feed = world.feed()
+        found = await feed.fetch(Ask("balances"))
+        world.instead["/0/private/BalanceEx"] = body({})
+        return found, await feed.fetch(Ask("balances"))
 
-    found = live(SPOT, asked)
+    found, emptied = live(SPOT, asked)
     assert sorted(told(found, "currency", "wallet", "total")) == [
         ("BTC", "earn", "0.3"),
         ("BTC", "spot", "1.5"),
         ("DOGE", "spot", "10"),
         ("ETH2", "staked", "32"),
+        ("SOL", "new", "1"),
         ("USD", "hold", "7"),
     ]
     assert found.complete
+    # Also when nothing is in them: what the book has there is missing at the venue.
+    assert emptied.wallets == found.wallets
+    assert found.wallets is not None
+    assert {"spot", "earn", "staked", "hold", "new"} <= found.wallets
     assert found.together
 
 

@@ -84,6 +84,27 @@ def test_movements_are_signed_and_only_those_that_took_place() -> None:
     ]
 
 
+@pytest.mark.parametrize("hours", [1, 2, 4])
+def test_a_deposit_counts_from_when_it_was_credited_however_long_that_took(hours: int) -> None:
+    seen, credited = ago(hours=20 * 24) // 1_000_000, ago(hours=0.2) // 1_000_000
+    row = {"amount": "50", "coin": "USDT-TRX", "status": 5, "txId": "7703:0"}
+
+    def listed(asked: Asked) -> Reply:
+        first, last = (int(asked.query[f"{name}Time"]) for name in ("start", "end"))
+        assert last - first <= 7 * 86_400_000
+        here = [{**row, "insertTime": seen, "updateTime": credited}]
+        return Reply(json.dumps(here if first <= seen <= last else []))
+
+    async def ask(feed: VenueFeed, replay: Replay) -> Answer:
+        replay.on("GET", "/api/v3/capital/deposit/hisrec", listed)
+        return await feed.fetch(Ask("movements", since=ago(hours=hours)))
+
+    found = asking(VENUE, "mexc.txt", ask)
+    assert found.complete
+    deposits = [row for row in told(found, "movement_id", "amount") if row[0] == "deposit:7703:0"]
+    assert deposits == [("deposit:7703:0", "50")]
+
+
 def test_prices_and_instruments() -> None:
     assert told(answer(Ask("prices")), "pair", "price") == [
         ("BTC/USDT", "90000.5"),

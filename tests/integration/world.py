@@ -146,8 +146,9 @@ class World:
 
     def configure(self) -> Path:
         def source(path: str, options: str) -> str:
-            where = "" if "type:" in options else f"type: file, path: {path}, timezone: UTC"
-            return "{" + ", ".join(part for part in (where, options) if part) + "}"
+            where = "" if "type:" in options else f"type: file, path: {path}"
+            zone = "timezone: UTC" if where and "timezone:" not in options else ""
+            return "{" + ", ".join(part for part in (where, zone, options) if part) + "}"
 
         path = self.folder / "tieout.yaml"
         more = "".join(f"  {line}\n" for line in self.more.splitlines())

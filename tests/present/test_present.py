@@ -102,6 +102,11 @@ def test_age_is_whole_seconds_since_it_was_opened_and_not_first_seen() -> None:
     assert break_object(row, as_of=AS_OF)["age_seconds"] == 2 * 86_400
 
 
+def test_an_earlier_as_of_makes_no_age_negative() -> None:
+    row = replace(break_row("b"), opened_at=AS_OF + timedelta(days=2))
+    assert break_object(row, as_of=AS_OF)["age_seconds"] == 0
+
+
 def test_the_age_of_a_break_ends_when_it_cleared() -> None:
     cleared = AS_OF - timedelta(hours=3)
     row = replace(break_row(), opened_at=AS_OF - timedelta(hours=4), cleared_at=cleared)

@@ -107,6 +107,10 @@ def facts_of(side_task: SideTask, source: Read) -> SideFacts:
         quarantined=tuple(source.quarantined),
         watermark=max(times, default=None),
         totals=totals(controls, source.bound, rows),
+        parts=[
+            totals(part, source.bound, [v for n, v in source.rows if part.first <= n <= part.last])
+            for part in controls.parts
+        ],
         missing_symbols=sorted(controls.symbols - {values.get("symbol") for values in rows}),
         outside_window=outside(controls, type_, rows),
         columns=source.bound.present,

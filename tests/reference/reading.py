@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -25,6 +25,7 @@ from tieout.core.scan import (
     DelimitedFiles,
     Frame,
     ParquetFiles,
+    Part,
     Rows,
     Scan,
     TextRow,
@@ -74,8 +75,11 @@ def text_rows(scan: Scan) -> Iterator[TextRow | BadRow]:
             for batch in rows.read():
                 yield from batch
         case DelimitedFiles():
+            number = 0
             for path in rows.paths:
-                yield from delimited(rows, path)
+                for row in delimited(rows, path):
+                    number += 1
+                    yield replace(row, row=number)
         case Frame():
             yield from table_rows(pa.table(rows.table), rows.columns, rows.types, scan.source)
         case ParquetFiles():
@@ -172,7 +176,7 @@ NEEDED = {"notional": ("price", "quantity")}
 
 
 def totals(
-    controls: Controls, bound: BoundReading, rows: list[dict[str, Value]]
+    controls: Controls | Part, bound: BoundReading, rows: list[dict[str, Value]]
 ) -> dict[str, Decimal]:
     """The sum of each column that the controls name; of `notional`, price x quantity.
 

@@ -108,7 +108,7 @@ def signed_binance(
     secret: str = KEYS["binance"][1],
     timestamp: int | None = None,
 ) -> tuple[str, dict[str, str]]:
-    at = exchange.milliseconds() if timestamp is None else timestamp
+    at = exchange.elsewhere() // 1_000_000 if timestamp is None else timestamp
     query = urlencode({**(params or {}), "timestamp": at})
     signature = hmac.new(secret.encode(), query.encode(), hashlib.sha256).hexdigest()
     return f"http://x{path}?{query}&signature={signature}", {"X-MBX-APIKEY": key}
@@ -123,7 +123,7 @@ def bybit(
     secret: str = KEYS["bybit"][1],
     timestamp: int | None = None,
 ) -> Answered:
-    at = str(exchange.milliseconds() if timestamp is None else timestamp)
+    at = str(exchange.elsewhere() // 1_000_000 if timestamp is None else timestamp)
     query = urlencode(params or {})
     signature = hmac.new(secret.encode(), (at + key + "5000" + query).encode(), hashlib.sha256)
     headers = {

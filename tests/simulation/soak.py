@@ -5,8 +5,9 @@
 
 Each world is one simulated exchange on virtual time, in Binance's format: 12 spot markets and 12
 perpetuals of one account, 1,000 fills a second in all. Two books hear of each fill 0 to 2 s late,
-out of order and some of them twice, and get some wrong on purpose. Monitors compare perpetual
-positions, spot balances, and orders and trades of both; every verdict is held against the truth:
+out of order and some of them twice, and get some wrong on purpose. The exchange's clock is right, 3 s
+ahead of ours, 3 s behind or 1.2 s behind, in turn by seed. Monitors compare perpetual positions,
+spot balances, and orders and trades of both; every verdict is held against the truth:
 
 1. No break that was not planted, and none whose size is wrong. One in doubt has to be about a key
    that is wrong.

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from itertools import chain, combinations
 from typing import Any, Final
 
@@ -98,12 +99,33 @@ def score(world: World, kind: str) -> Score:
         for each in told:
             _judge_events(each, truth, world.excused, records, result)
         for planted in truth:
-            if records == "trades":
-                _sought(planted, told, lambda one, planted=planted: _named(one, planted), result)
-            elif planted.order_id in world.orders:
-                seen = [each for each in told if each.began < planted.at + (CLOSED - 5) * 10**9]
-                _sought(planted, seen, lambda one, planted=planted: _ordered(one, planted), result)
+            _judge_planted(planted, told, world.orders, records, result)
     return result
+
+
+def _judge_planted(
+    planted: Wrong, told: Sequence[Told], orders: set[str], records: str, result: Score
+) -> None:
+    if records == "trades":
+        say = partial(_named, planted=planted)
+        _sought(planted, told, say, result)
+    elif planted.order_id in orders:
+        seen = [each for each in told if each.began < planted.at + (CLOSED - 5) * 10**9]
+        say = partial(_ordered, planted=planted)
+        _sought(planted, seen, say, result)
+    else:
+        return
+    _kept(planted, told, say, result)
+
+
+def _kept(planted: Wrong, told: Sequence[Told], say: Any, result: Score) -> None:
+    """Nobody mends what was planted: once it was found, every comparison has it."""
+    said = [say(each) for each in told]
+    if True in said and False in said[said.index(True) :]:
+        lost = told[said.index(False, said.index(True))]
+        result.wrong.append(
+            f"{when(lost)} {planted.kind} of {planted.symbol} {planted.trade_id} is cleared"
+        )
 
 
 def _ours(key: Key, product: str) -> bool:

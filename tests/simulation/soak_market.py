@@ -2,7 +2,8 @@
 
 Twelve spot markets and twelve perpetuals of one account in Binance's format, on virtual time. The
 books hear of each fill 0 to 2 s late, out of order and some of them twice, and get some wrong on
-purpose (`PLANTS`); with faults the exchange answers late, in part, stale or not at all.
+purpose (`PLANTS`); with faults the exchange answers late, in part, stale or not at all. Its clock
+is ahead of ours or behind, in three of four worlds.
 """
 
 from __future__ import annotations
@@ -61,6 +62,8 @@ PLANTS: Final = {
     ),
 }  # fmt: skip
 """What the books get wrong, and at which part of the time."""
+SKEWS: Final = (0.0, 3.0, -3.0, -1.2)
+"""Seconds that the venue's clock is ahead, in turn by seed."""
 CLOSED: Final = 45
 """Seconds for which orders that were closed are compared."""
 
@@ -93,11 +96,16 @@ class Scale:
     def plants(self, product: str) -> list[Plant]:
         return [Plant(kind, self.at(part), symbol) for kind, part, symbol in PLANTS[product]]
 
-    def faults(self, seed: int) -> Faults:
-        """Each kind of fault, several of them at a time."""
+    def faults(self, seed: int, *, quiet: bool = False) -> Faults:
+        """Each kind of fault, several of them at a time. `quiet`: a clock that is wrong is none."""
+        skew = SKEWS[seed % len(SKEWS)]
+        skewed = [Fault(Trouble.SKEW, seconds=(skew, skew))]
+        if quiet:
+            return Faults(seed, skewed)
         return Faults(
             seed,
             [
+                *skewed,
                 *(Fault(each, rate=0.005, seconds=(0.5, 2.0)) for each in LINE),
                 Fault(Trouble.STALE, rate=0.2, seconds=(0.5, 10.0)),
                 Fault(Trouble.EMPTY_ACCOUNT, at=[self.at(0.23), self.at(0.53)]),
@@ -115,7 +123,7 @@ class Told:
     """One comparison: what it said, and when it began.
 
     Attributes:
-        began, ended: UTC nanoseconds.
+        began, ended: UTC nanoseconds by the venue's clock, as is the truth.
         verdicts: of snapshots.
     """
 
@@ -153,7 +161,7 @@ class World:
         os.environ.update(VENUE_KEY=KEY, VENUE_SECRET=SECRET)
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            watch = Watch()
+            watch = Watch(round(SKEWS[self.seed % len(SKEWS)] * 1e9))
             stack.enter_context(patch.object(monitor_module, "verdict", watch.verdict))
             stack.enter_context(patch.object(snapshots, "Confirmation", watch.confirmation()))
             if self.scale.http:
@@ -168,7 +176,7 @@ class World:
 
     async def _live(self, folder: Path, watch: Watch, clock: Clock) -> None:
         scale = self.scale
-        faults = scale.faults(self.seed) if self.faults else Faults(self.seed)
+        faults = scale.faults(self.seed, quiet=not self.faults)
         late = 0.0, scale.late
         exchange = Exchange(clock, seed=self.seed, visibility=late, limits=False, faults=faults)
         account = exchange.open("binance", "main", key=KEY, secret=SECRET)
@@ -282,9 +290,14 @@ async def _unlike(book: SimulatedBook, ids: set[str]) -> set[str]:
 
 
 class Watch:
-    """Knows when each comparison began, and what it found of each key."""
+    """Knows when each comparison began, and what it found of each key.
 
-    def __init__(self) -> None:
+    Args:
+        ahead: nanoseconds that the venue's clock is ahead of ours.
+    """
+
+    def __init__(self, ahead: int) -> None:
+        self._ahead = ahead
         self._of: ContextVar[list[Mapping[Key, Verdict]]] = ContextVar("of")
         self._runs: dict[str, tuple[int, Mapping[Key, Verdict]]] = {}
 
@@ -309,5 +322,5 @@ class Watch:
     def told(self, monitor: Monitor, outcome: RunOutcome) -> Told:
         row = outcome.row
         began, verdicts = self._runs.pop(row.run_id)
-        ended = nanoseconds(row.as_of)
+        began, ended = began + self._ahead, nanoseconds(row.as_of) + self._ahead
         return Told(monitor.name, began, ended, row, list(outcome.breaks()), verdicts)

@@ -274,7 +274,31 @@ def test_a_venue_whose_clock_is_ahead_refuses_our_time() -> None:
         *_, said = await ask(exchange)
         assert said["code"] == -1021
         told = (await ask(exchange, "/api/v3/time"))[2]["serverTime"]
-        assert told == exchange.milliseconds() + 6000
+        assert told == exchange.milliseconds() == exchange.elsewhere() // 1_000_000 + 6000
+
+    virtual.run(main(), START)
+
+
+def test_a_venue_dates_everything_by_its_own_clock() -> None:
+    async def main() -> None:
+        exchange, account = simulated(Fault(Trouble.SKEW, seconds=(-6, -6)))
+        ours = exchange.elsewhere() // 1_000_000
+        assert [fill.at for fill in account.executions[BTC].fills] == [ours - 6000] * 2
+        assert exchange.advance() == ours - 6000
+
+    virtual.run(main(), START)
+
+
+def test_what_it_says_of_the_time_may_be_wrong_for_a_while() -> None:
+    async def main() -> None:
+        exchange, _ = simulated(Fault(Trouble.SKEW, seconds=(6, 6), between=[(10, 20)]))
+        told = []
+        for _ in range(3):
+            said = (await ask(exchange, "/api/v3/time"))[2]["serverTime"]
+            told.append(said - exchange.milliseconds())
+            await asyncio.sleep(10)
+        assert told == [0, 6000, 0]
+        assert exchange.milliseconds() == exchange.elsewhere() // 1_000_000
 
     virtual.run(main(), START)
 

@@ -72,8 +72,8 @@ def test_the_break_of_an_order_that_is_no_longer_listed_stays_as_it_is(tmp_path:
             assert row.status.value == "breaks", row.reasons
             assert asked_back(stage) < 8
         assert row.external is not None
-        assert [note for note in row.external.notes if "too old to be confirmed" in note] == [
-            "too old to be confirmed any more, and left as they are: order 2,"
+        assert [note for note in row.external.notes if "not told of" in note] == [
+            "not told of by the venue any more, and left as they are: order 2,"
             " the oldest of 2026-01-01"
         ]
         assert row.counts.unknown == 1

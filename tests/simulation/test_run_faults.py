@@ -164,7 +164,9 @@ def test_a_full_disk_is_a_clear_error_and_leaves_the_store_as_it_was(tmp_path: P
         assert names == {"T1", "T2"}
     ran = world.cli(*ARGUMENTS, code=1).json[0]
     assert ran["breaks"]["open"] > 1000
-    assert [row.status for row in world.runs()] == ["breaks", "failed", "breaks"]
+    rows = world.runs()
+    assert [row.status for row in rows] == ["breaks", "failed", "breaks"]
+    assert (rows[1].breaks.open, rows[1].breaks.carried) == (2, 2)  # those that were and stay
 
 
 def test_a_full_disk_for_the_file_of_breaks_says_so(tmp_path: Path) -> None:
@@ -186,6 +188,91 @@ def test_a_full_disk_for_the_file_of_breaks_says_so(tmp_path: Path) -> None:
         assert done.returncode == 2
         assert "fault of Tieout" not in done.stderr, done.stderr
         assert target.read_text() == "as it was"
+
+
+def test_a_full_disk_for_a_report_says_so_and_nothing_else(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    write(world)
+    assert world.cli(*ARGUMENTS, code=1)
+    for suffix, size in (("xlsx", 50_000), ("html", 50_000)):
+        target = tmp_path / f"report.{suffix}"
+        target.write_text("as it was")
+        done = subprocess.run(
+            command("report", "-o", target.name),
+            cwd=tmp_path,
+            env=environment(measured=False),
+            capture_output=True,
+            text=True,
+            check=False,
+            preexec_fn=limited(size),
+        )
+        assert (done.returncode, done.stdout) == (2, "")
+        first, *rest = done.stderr.splitlines()
+        assert first.startswith("error: cannot write the file: ")
+        assert all(line.startswith("  ") for line in rest), done.stderr
+        assert target.read_text() == "as it was"
+
+
+@pytest.mark.parametrize("arguments", [ARGUMENTS, ("breaks", "list", "--format", "csv")])
+def test_output_that_cannot_be_written_is_a_plain_failure(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    world = World(tmp_path)
+    write(world)
+    assert world.cli(*ARGUMENTS, code=1)
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done = subprocess.run(
+            command(*arguments),
+            cwd=tmp_path,
+            env=environment(measured=False),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == (
+        "error: the output cannot be written: No space left on device"
+    )
+    assert "fault of Tieout" not in done.stderr
+
+
+PACKED = """
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from tieout.adapters.reports import whole, xlsx
+
+@contextmanager
+def full(path):
+    try:
+        yield Path("/dev/full")
+    except OSError as error:
+        raise whole.UsageError(f"cannot write the file: {error.strerror}", where=path) from error
+
+xlsx.whole = full
+from tieout.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_a_workbook_that_cannot_be_packed_says_so_and_nothing_else(tmp_path: Path) -> None:
+    """What its sheets spool is elsewhere, and there is room for it."""
+    world = World(tmp_path)
+    write(world)
+    assert world.cli(*ARGUMENTS, code=1)
+    done = subprocess.run(
+        [sys.executable, "-c", PACKED, "report", "-o", "report.xlsx"],
+        cwd=tmp_path,
+        env=environment(measured=False),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    first, *rest = done.stderr.splitlines()
+    assert first.startswith("error: cannot write the file: ")
+    assert all(line.startswith("  ") for line in rest), done.stderr
 
 
 INTERRUPTED = """

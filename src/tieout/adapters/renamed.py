@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar, cast
 from msgspec.structs import replace
 
 from tieout.core.canonical import dumps, plain_record
+from tieout.core.entries import VENUES, Conventions
 from tieout.core.live import Answer, Ask, Witness
 from tieout.core.model import Quarantined, Record, Value
 from tieout.core.read import RAW_LIMIT, Reading
@@ -57,7 +58,23 @@ class _Renamed:
             self._native[symbol].add(native)
 
     def __getattr__(self, name: str) -> Any:
+        if name == "conventions" and (wallet := self._wallet) is not None:
+            usual = VENUES.get(getattr(self._feed, "venue", ""), Conventions())
+            return replace(usual, spot=wallet, derivatives=wallet, arrivals=None)
+        if name in ("account", "venue") and (said := self._constant(name)) is not None:
+            return said  # whose its records are
         return getattr(self._feed, name)
+
+    @property
+    def _wallet(self) -> str | None:
+        """The wallet of everything, where the configuration says it."""
+        return self._constant("wallet")
+
+    def _constant(self, name: str) -> str | None:
+        reading = self._reading("balances")
+        if name not in reading.constants:
+            return None
+        return str(reading.cell(reading.records.columns[name], reading.constants[name]))
 
     async def fetch(self, ask: Ask) -> Answer:
         """See `ports.Feed`."""
@@ -66,6 +83,8 @@ class _Renamed:
         answer = await self._feed.fetch(asked)
         if not balances and answer.symbols is not None:
             answer = replace(answer, symbols=frozenset(map(self._canonical, answer.symbols)))
+        if balances and answer.wallets is not None and (wallet := self._wallet) is not None:
+            answer = replace(answer, wallets=frozenset({wallet}))
         records, quarantined = self._renamed(answer.records, ask.records)
         return replace(
             answer,

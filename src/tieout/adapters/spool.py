@@ -13,6 +13,7 @@ from struct import Struct
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 
+from tieout.adapters import scratch
 from tieout.core.found import Found
 from tieout.core.held import Held
 
@@ -71,7 +72,7 @@ class _Folder:
 
     def file(self) -> Path:
         if self._made is None:
-            self._made = tempfile.TemporaryDirectory(prefix="tieout-")
+            self._made = tempfile.TemporaryDirectory(prefix=scratch.prefix())
         self._files += 1
         return Path(self._made.name, str(self._files))
 

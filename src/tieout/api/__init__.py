@@ -9,6 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tieout.core.text import below_microseconds
 from tieout.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -136,6 +137,10 @@ def _instant(as_of: object) -> datetime | None:
         raise UsageError(
             f"as_of {as_of!r} is no time",
             hint="pass an aware datetime, or a text such as 2026-11-20T17:00:00Z",
+        )
+    if isinstance(as_of, str) and below_microseconds(as_of):
+        raise UsageError(
+            f"as_of {as_of!r} has digits below a microsecond", hint="give up to six decimals"
         )
     if moment.tzinfo is None:
         raise UsageError(f"as_of {as_of} has no time zone", hint="pass an aware time, e.g. in UTC")

@@ -11,6 +11,7 @@ from shlex import quote
 
 from tieout import wiring
 from tieout.config import load
+from tieout.core.text import below_microseconds
 from tieout.errors import UsageError
 from tieout.ports import Store
 
@@ -37,6 +38,10 @@ def instant(text: str | None, option: str) -> datetime | None:
         raise UsageError(
             f"{option} {text!r} is not a time", hint=f"e.g. {option} 2026-11-20T17:00:00Z"
         ) from None
+    if below_microseconds(text):
+        raise UsageError(
+            f"{option} {text!r} has digits below a microsecond", hint="give up to six decimals"
+        )
     if moment.tzinfo is None:
         raise UsageError(f"{option} {text!r} has no time zone", hint=f"e.g. {option} {text}Z")
     return moment.astimezone(UTC)

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TextIO, TypeAlias
 
+from tieout.errors import UsageError
+
 PATIENCE: Final = 1.0
 """Seconds of work before a progress bar appears."""
 
@@ -59,12 +61,18 @@ def can_write(text: str) -> bool:
 
 
 def out(text: str = "") -> bool:
-    """Write a line of data. False where nobody reads any more (`| head`): stop writing then."""
+    """Write a line of data. False where nobody reads any more (`| head`): stop writing then.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
     try:
         sys.stdout.write(_writable(text, sys.stdout) + "\n")
     except BrokenPipeError:
         _discard()
         return False
+    except OSError as error:
+        raise _lost(error) from error
     return True
 
 
@@ -76,7 +84,7 @@ def note(text: str, options: Options) -> None:
 
 def say_error(text: str) -> None:
     """An error on stderr, also when quiet."""
-    with suppress(OSError):  # which may be the error
+    with suppress(UsageError):  # which may be the error
         end_output()
     label = paint("error:", "red", "bold", stream=sys.stderr)
     sys.stderr.write(_writable(f"{label} {_lines(text)}", sys.stderr) + "\n")
@@ -88,14 +96,22 @@ def warn(text: str, options: Options) -> None:
 
 
 def end_output() -> None:
-    """Write what is still buffered. Raises OSError where it cannot be, and drops it."""
+    """Write what is still buffered. Raises UsageError where it cannot be, and drops it."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         _discard()
-    except OSError:
-        _discard()
-        raise
+    except OSError as error:
+        raise _lost(error) from error
+
+
+def _lost(error: OSError) -> UsageError:
+    _discard()
+    return UsageError(
+        f"the output cannot be written: {error.strerror or error}",
+        where="stdout",
+        hint="free space where it goes; what the command did stays done",
+    )
 
 
 def _lines(text: str) -> str:

@@ -89,11 +89,12 @@ def _row(standing: Standing, now: datetime) -> list[str]:
 
 def _object(standing: Standing, now: datetime) -> dict[str, Any]:
     oldest = standing.oldest
+    age_ = None if oldest is None else max(0, int((now - oldest).total_seconds()))
     return {
         "reconciliation": standing.last.reconciliation,
         "last_run": run_object(standing.last),
         "open": standing.open.total(),
         "by_severity": in_order(standing.open, SEVERITIES),
         "oldest_opened_at": None if oldest is None else utc(oldest),
-        "oldest_age_seconds": None if oldest is None else int((now - oldest).total_seconds()),
+        "oldest_age_seconds": age_,
     }

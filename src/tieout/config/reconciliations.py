@@ -15,7 +15,7 @@ from tieout.config.keys import REQUIRED, Key, Table, keyed, list_of, map_of, map
 from tieout.config.live import AWAITED, LIVE, live_settings, value_tolerance
 from tieout.config.scalars import amount, choice, currency, member, share, text
 from tieout.config.settings import LiveSettings, ReconciliationSettings, SourceSettings
-from tieout.config.tolerances import misfit, overrides, tolerance
+from tieout.config.tolerances import FileOverrides, misfit, misfits, overrides, tolerance, undefined
 from tieout.config.tree import Fault, Node
 from tieout.core.rules import Check, Duration, Pass, PnlCheck, Rules, SeverityRules, Tolerance
 from tieout.core.schema import RECORD_TYPES, RecordType
@@ -39,7 +39,8 @@ CHECK: Final[Table] = {
         "`as-given`: |price x quantity - commission - pnl_impact| is below the tolerance;"
         " `cash`: |-sign x price x quantity x multiplier - commission - pnl_impact| is at most it."
         " The commission is the row's, else the trade's `fee`, and zero where neither is a column;"
-        " where one is and both are empty, the check is not made.",
+        " where one is and both are empty, the check is not made. The run notes how many rows lack"
+        " a PnL or a commission.",
         REQUIRED,
     ),
     "source": Key(text, "pnl", "The source of the PnL rows; its `records` are pnl.", REQUIRED),
@@ -187,13 +188,17 @@ class _Reader:
         self._check_checks()
         if keys["internal"] is None or keys["external"] is None:
             return None
+        instruments = self._reference("instruments")
+        for key in ("compare", "overrides") if instruments is None and live is None else ():
+            if (wrong := undefined(keys[key])) is not None:
+                self.findings.warn(self.entries[key], *wrong)
         presets = preset_tolerances(keys["severity"].preset, keys["records"])
         assumed = presets.keys() - keys["compare"].keys() - set(keys["ignore"])
         return ReconciliationSettings(
             rules=self._rules({name: presets[name] for name in assumed}, reporting_currency, live),
             internal=keys["internal"],
             external=keys["external"],
-            instruments=self._reference("instruments"),
+            instruments=instruments,
             prices=self._reference("prices"),
             live=live,
             keep=keep(self.entries, keys, self.findings, sides, live=live is not None),
@@ -308,14 +313,9 @@ class _Reader:
                 for name, each in _entries(columns).items():
                     given = table.get(symbol, {}).get(name)
                     self._check_tolerance(each, name, given, contract)
-        elif node is not None:  # a file: each wrong combination once
-            kinds = {
-                (name, given.measure): given
-                for each in table.values()
-                for name, given in each.items()
-            }
-            for (name, _), given in kinds.items():
-                self._check_tolerance(node, name, given, contract)
+        elif node is not None and isinstance(table, FileOverrides):
+            for message, hint in misfits(table, contract):
+                self.findings.add(node, message, hint)
         if table and "symbol" not in contract.columns:
             assert node is not None
             self.findings.add(node, f"{contract.name} have no symbol to override by", key=True)

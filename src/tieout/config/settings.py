@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from tieout.config.secret import Reference
+from tieout.core.calendars import Cutoff
 from tieout.core.matched import Keep
 from tieout.core.model import Money
 from tieout.core.read import Reading
@@ -162,7 +163,7 @@ class SourceSettings:
         everything: it repeats the whole history, not only its business date.
         window: the times (UTC ns) that it covers, where it declares them.
         due_by: when it must be there, counted from the business date.
-        cutoff: records at or after this wall-clock time belong to the next business date.
+        cutoff: records at or after this wall-clock time belong to the source's next business date.
         max_age: nanoseconds after which a price is too old; of a source that answers now, after
             which what it says is stale.
     """
@@ -196,6 +197,13 @@ class SourceSettings:
         """The contract of `records`, or the source's own, with its extra columns."""
         contract = RECORD_TYPES[self.records or records]
         return contract.with_extra(self.mapping.extra) if self.mapping.extra else contract
+
+    @property
+    def cut(self) -> Cutoff | None:
+        """The cut-off with its zone and its business days."""
+        if self.cutoff is None:
+            return None
+        return Cutoff(self.cutoff, self.timezone or "UTC", self.calendar)
 
     @property
     def controls(self) -> Controls:

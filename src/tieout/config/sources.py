@@ -168,7 +168,8 @@ FILE: Final[Table] = {
         _pattern,
         r"'TRL,(?P<rows>\d+)'",
         "A regular expression that the last line must match. Its named groups are control"
-        " totals: `rows`, `notional`, or a column.",
+        " totals: `rows`, `notional`, or a column. Of several files each has its own, and is held"
+        " against it.",
         "",
         "there is none",
     ),
@@ -204,7 +205,10 @@ COVERAGE: Final[Table] = {
     ),
     "calendar": Key(calendars.calendar, "weekdays", "Its business days.", None, "weekdays"),
     "cutoff": Key(
-        clock_time, '"17:00"', "From this time on a record is of the next business date."
+        clock_time,
+        '"17:00"',
+        "From this time on a record is of its next business date: one that only the other side has"
+        " is expected until then. The internal source's also decides the default business date.",
     ),
     "covers": Key(
         _covers,
@@ -217,7 +221,12 @@ COVERAGE: Final[Table] = {
         '"18:00"',
         'When it must be there, on the business date; or `{business_days: 1, at: "06:00"}`.',
     ),
-    "allow_empty": Key(boolean, "true", "No records at all is a valid answer.", False),
+    "allow_empty": Key(
+        boolean,
+        "true",
+        "No records at all is a valid answer: a header alone, `[]` in JSON, NDJSON of no bytes.",
+        False,
+    ),
     "expect": Key(
         keyed(EXPECT, _build_expect),
         "{rows: 2000}",

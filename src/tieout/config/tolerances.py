@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeAlias
 
 from tieout.config.calendars import read_lines
 from tieout.config.findings import Findings, unknown
@@ -12,7 +13,7 @@ from tieout.config.keys import Key, Table, attempt, map_of, mapping
 from tieout.config.scalars import amount, duration, is_duration, share, text
 from tieout.config.tree import Fault, Node
 from tieout.core.rules import EXACT, Measure, Tolerance
-from tieout.core.schema import Column, ColumnType
+from tieout.core.schema import Column, ColumnType, RecordType
 
 _HINT: Final = (
     '`exact`, `{within: "0.005"}`, `{within: 100ms}`, `{relative: 0.01%}` or `{ticks: 1}`'
@@ -43,6 +44,9 @@ TOLERANCE: Final[Table] = {
     "relative": Key(_relative, "0.01%", "The largest share of the larger of the two magnitudes."),
     "ticks": Key(_ticks, "1", "The largest number of the instrument's ticks."),
 }
+
+
+_Table: TypeAlias = Mapping[str, Tolerance | Mapping[str, Tolerance]]
 
 
 def tolerance(node: Node, findings: Findings) -> Tolerance:
@@ -79,7 +83,57 @@ def misfit(column: Column, given: Tolerance) -> tuple[str, str] | None:
     return f"`{column.name}` is a {type_}, which is equal or not", "write `exact`"
 
 
+def undefined(table: _Table) -> tuple[str, str] | None:
+    """Message and hint where a tolerance is in ticks, and no source says what a tick is."""
+    if (which := _in_ticks(table)) is None:
+        return None
+    return (
+        f"no source says what a tick is: `{which}` is compared exactly",
+        "add a source with `records: instruments` and its column `tick`",
+    )
+
+
+def _in_ticks(table: _Table) -> str | None:
+    """The first column (of a symbol) with a tolerance in ticks."""
+    for name, given in table.items():
+        if isinstance(given, Mapping):
+            if (column := _in_ticks(given)) is not None:
+                return f"{name}: {column}"
+        elif given.measure is Measure.TICKS:
+            return name
+    return None
+
+
 OVERRIDE_HEADER: Final = ("symbol", "column", "measure", "amount")
+
+
+class FileOverrides(dict[str, dict[str, Tolerance]]):
+    """Overrides from a CSV file.
+
+    Attributes:
+        places: file and line of each symbol and column.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places: dict[tuple[str, str], str] = {}
+
+
+def misfits(table: FileOverrides, contract: RecordType) -> Iterator[tuple[str, str]]:
+    """Message and hint of each wrong combination of column and measure, with its first line."""
+    seen: set[tuple[str, Measure]] = set()
+    for symbol, columns in table.items():
+        for name, given in columns.items():
+            if (name, given.measure) in seen:
+                continue
+            seen.add((name, given.measure))
+            if name not in contract.columns:
+                wrong = unknown(f"column of {contract.name}", name, contract.columns)
+            elif (fault := misfit(contract.columns[name], given)) is not None:
+                wrong = fault
+            else:
+                continue
+            yield f"{table.places[symbol, name]}: {wrong[0]}", wrong[1]
 
 
 def overrides(node: Node, findings: Findings) -> dict[str, dict[str, Tolerance]]:
@@ -97,7 +151,7 @@ def _from_csv(node: Node, findings: Findings) -> dict[str, dict[str, Tolerance]]
         hint = f"it has: {','.join(header)}" if header else "it is empty"
         what = f"{path} does not start with the line `{','.join(OVERRIDE_HEADER)}`"
         raise Fault(node, what, hint)
-    table: dict[str, dict[str, Tolerance]] = {}
+    table = FileOverrides()
     for row in rows:
         cells = [cell.strip() for cell in row]
         if not any(cells):
@@ -111,6 +165,7 @@ def _from_csv(node: Node, findings: Findings) -> dict[str, dict[str, Tolerance]]
             continue
         if table.setdefault(cells[0], {}).setdefault(cells[1], found) is not found:
             findings.add(node, f"{place}: {cells[0]} {cells[1]} is there twice")
+        table.places.setdefault((cells[0], cells[1]), place)
     return table
 
 

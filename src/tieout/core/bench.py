@@ -23,10 +23,13 @@ class Bearing:
     Attributes:
         coverage_gap: why the side cannot say that it lacks a record of the other; None where
             it can.
+        not_yet: whether a record of the other is past the side's cut, and so of a later business
+            date of its own.
         keyless_quarantined: it has unreadable rows whose key was unreadable as well.
     """
 
     coverage_gap: Callable[[Record], str | None] = lambda record: None
+    not_yet: Callable[[Record], bool] = lambda record: False
     keyless_quarantined: bool = False
 
 
@@ -36,6 +39,8 @@ class Bench:
 
     Attributes:
         as_of: UTC nanoseconds.
+        skew: nanoseconds by which the clock that the records are dated by is ahead of that of
+            `as_of`: a venue's, of ours.
         business_date: the run's; that of `as_of` in UTC where it is not given.
         check_records: by index in `Rules.checks`, the contract of a check's rows, where the
             source has extra columns.
@@ -51,6 +56,7 @@ class Bench:
     prices: Prices = field(default_factory=Prices)
     check_records: Mapping[int, RecordType] = field(default_factory=dict)
     business_date: date | None = None
+    skew: int = 0
 
     @cached_property
     def records(self) -> RecordType:

@@ -6,13 +6,14 @@ Invariants:
 2. Adding business days starts at the first business day on or after the given one, and gives a
    business day. A later day never gives an earlier result.
 3. A record at or after the cut-off of its day counts for the next day; on a day that is no
-   business day, for the next business day.
+   business day, for the next business day. A later record never counts for an earlier day.
 4. A wall-clock time that the clocks skip or show twice is taken at its later reading: no
    deadline falls early because clocks changed.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -69,6 +70,25 @@ def business_date_of(as_of: int, zone_: ZoneInfo, cutoff: time | None = None) ->
     if cutoff is not None and as_of >= moment_of(day, cutoff, zone_):
         return day + _DAY
     return day
+
+
+@dataclass(frozen=True, slots=True)
+class Cutoff:
+    """From when on a source's records are of its next business date.
+
+    Attributes:
+        at: the wall-clock time in `timezone`.
+    """
+
+    at: time
+    timezone: str
+    calendar: Calendar = field(default_factory=Calendar)
+
+    def date_of(self, moment: int) -> date:
+        """The business date of a moment (UTC nanoseconds); see invariant 3."""
+        return next_business_day(
+            business_date_of(moment, zone(self.timezone), self.at), self.calendar
+        )
 
 
 def deadline_moment(clock: int, deadline: BusinessDeadline) -> int:

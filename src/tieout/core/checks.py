@@ -15,6 +15,9 @@ from tieout.core.valuation import Instrument, Valuation
 
 ZERO: Final = Decimal(0)
 
+STATED: Final = ("pnl_impact", "commission")
+"""The columns of a PnL row that a check looks at."""
+
 
 @dataclass(frozen=True, slots=True)
 class FailedCheck:

@@ -21,17 +21,20 @@ Pairs
      formula that the check needs and does not have: no check, no break.
 Singles
   8. A partner that is there but unreadable makes the record Unknown; so does a side that does
-     not cover it. Only a covered side can lack a record.
+     not cover it. Only a covered side can lack a record. One past the other side's cut is of a
+     later business date there, and Expected until then, whatever the deadline.
   9. A position or balance of zero equals nothing at all: Flat.
  10. A record is MISSING on the other side once as_of is after its deadline, and Expected until
      then. The deadline runs from the record's clock, else from the start (UTC) of the business
      date that it came with: from as_of it would never pass. Without a deadline there is no
      waiting, except that an event later than or at as_of is still Expected. A snapshot of now
-     (its clock is `as_of`) was never in flight, so it waits for nothing.
+     (its clock is `as_of`) was never in flight, so it waits for nothing. Where records are dated
+     by another clock than as_of, it is as_of by that clock.
  11. A MISSING break is in doubt if its side has quarantined rows of which the key is unreadable.
 Breaks
  12. The id is that of the anchor record's identity: the internal primary record, else the
-      external one. A pair says in `alias` what id it had while its internal record was missing.
+      external one. In `aliases` a break says what id each of its other records would give, for
+      that is how the break was known while the anchor was missing, or was another.
  13. Severity is the worst over all findings. The value at risk is the largest of theirs.
  14. Equal candidates give equal breaks: records are sorted by side, role and content.
 """
@@ -142,6 +145,8 @@ def _decide_single(single: Single, bench: Bench) -> Outcome:
     lacking = bench.sides[side.other]
     if single.partner_quarantined:
         return Unknown(side, record, f"its {side.other} partner is unreadable", quarantined=True)
+    if lacking.not_yet(record):
+        return Expected(side, record)
     if (gap := lacking.coverage_gap(record)) is not None:
         return Unknown(side, record, gap)
     if is_worth_little(record, bench.rules, bench.valuation) or _is_flat(record, bench.records):
@@ -180,9 +185,11 @@ def past_deadline(record: Record, bench: Bench) -> bool:
             return True
         day = record.carried_from or bench.business_date or moment(bench.as_of).date()
         since = moment_of(day, time(), UTC)
+    # A record's time and the moment that it is held against are by one clock: its own.
+    now = bench.as_of + bench.skew
     if isinstance(deadline, Duration):
-        return bench.as_of > since + deadline.nanoseconds
-    return bench.as_of > deadline_moment(since, deadline)
+        return now > since + deadline.nanoseconds
+    return now > deadline_moment(since, deadline)
 
 
 def _decide_group(group: Group, bench: Bench) -> Break:
@@ -217,7 +224,6 @@ def _pair_break(
             (BreakRecord(Side.EXTERNAL, Role.PRIMARY, theirs), pair.external),
         ],
         differences=differences,
-        partner=pair.external,
         members=[
             plain_record(check.row.values, bench.check_records.get(check.index, PNL))
             for check in failed
@@ -231,14 +237,13 @@ def _break(
     records: Sequence[tuple[BreakRecord, Record]],
     *,
     differences: Sequence[Difference] = (),
-    partner: Record | None = None,
     members: Sequence[PlainRecord] = (),
     doubt: bool = False,
 ) -> Break:
     """Put a break together.
 
     Args:
-        records: sorted, the anchor first. `partner`: the one that the anchor is paired with.
+        records: sorted, the anchor first.
         members: rows of checks, as text.
     """
     shown = [part for part, _ in records]
@@ -267,7 +272,7 @@ def _break(
         differences=tuple(differences),
         doubt=doubt,
         value=_value_at_risk(findings, bench),
-        alias=_alias(partner, key, bench) if partner is not None else None,
+        aliases=() if duplicate else _aliases(records, key, bench),
         held=tuple(records) if bench.records.event and not duplicate else (),
     )
 
@@ -280,13 +285,21 @@ def _order(part: BreakRecord) -> tuple[int, int, str]:
     return *_place(part), dumps(part.record)
 
 
-def _alias(partner: Record, key: PlainRecord, bench: Bench) -> str:
-    """The id that a pair's break had while its internal record was missing.
+def _aliases(
+    records: Sequence[tuple[BreakRecord, Record]], key: PlainRecord, bench: Bench
+) -> tuple[str, ...]:
+    """The ids of breaks anchored on the records after the first.
 
-    `key`: the internal record's identity. Where that is all of texts, it may be the partner's.
+    `key`: the first one's identity. Where that is all of texts, it may be another's as well.
     """
-    own = key if key == partner.identity else bench.key(partner)
-    return break_id(bench.rules.name, own, Side.EXTERNAL)
+    return tuple(
+        [
+            break_id(
+                bench.rules.name, key if key == record.identity else bench.key(record), part.side
+            )
+            for part, record in records[1:]
+        ]
+    )
 
 
 def _value_at_risk(findings: Sequence[Finding], bench: Bench) -> Money | None:

@@ -72,20 +72,32 @@ class Conventions(Struct, frozen=True):
     """What a venue leaves unsaid. A record with a `wallet` of its own says it.
 
     Attributes:
-        spot: the wallet that spot fills, and movements without a contract, are booked in.
+        spot: the wallet that spot fills are booked in.
         derivatives: the wallet of contracts' fees, funding and settlements.
         fee_assets: what fees may be paid in besides the currencies of the market, like BNB.
+        arrivals: the wallet of movements without a market: deposits, withdrawals, transfers.
+            None: that of spot fills.
     """
 
     spot: str = "spot"
     derivatives: str = "futures"
     fee_assets: frozenset[str] = frozenset()
+    arrivals: str | None = None
+
+    @property
+    def home(self) -> str:
+        """The wallet of what has neither a wallet nor a market: a balance, a deposit."""
+        return self.arrivals or self.spot
 
 
 VENUES: Final[Mapping[str, Conventions]] = {
     "binance": Conventions(fee_assets=frozenset({"BNB"})),
     "bybit": Conventions("unified", "unified"),
     "dydx": Conventions("futures", "futures"),
+    # Deposits arrive among the perpetuals' cash, as everything that the adapter calls a movement.
+    "hyperliquid": Conventions(arrivals="futures"),
+    # Margin is of the spot wallet; its futures are another venue.
+    "kraken": Conventions("spot", "spot"),
 }
 """Those of venues that differ from the default."""
 
@@ -301,7 +313,9 @@ def _movement(values: Mapping[str, Value], usual: Conventions) -> Effects:
         )
     market = market_of(symbol)
     contract = market.settle is not None or values.get("type") in ("funding", "settlement")
-    wallet = _text(values, "wallet") or (usual.derivatives if contract else usual.spot)
+    wallet = _text(values, "wallet") or (
+        usual.derivatives if contract else usual.spot if market.spot else usual.home
+    )
     if currency is not None:
         key = _balance(values, str(currency), wallet)
     elif market.spot:

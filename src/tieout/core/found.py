@@ -17,13 +17,14 @@ class Found(NamedTuple):
     """A break of this run, as far as settling it needs: texts, so that a million can wait on disk.
 
     Attributes:
+        aliases: the ids of breaks that are anchored on its other records.
         severity: its number. `amount`, `currency`: the value at risk; None where unknown.
         prices: by which it was valued, see `core.priced`.
         content: canonical JSON. `binding`: the digest of what a decision about it is bound to.
     """
 
     id: str
-    alias: str | None
+    aliases: tuple[str, ...]
     kind: str
     severity: int
     cause: str
@@ -40,7 +41,7 @@ def found_of(brk: Break, *, snapshot: bool) -> Found:
     text = content(brk)
     return Found(
         id=brk.id,
-        alias=brk.alias,
+        aliases=brk.aliases,
         kind=brk.kind.value,
         severity=int(brk.severity),
         cause=brk.cause.value,

@@ -6,19 +6,18 @@ Invariants:
 2. Each break that is open after a run is exactly one of new, carried, changed, reopened.
 3. The same result again is no change: no history, only carried breaks.
 4. A break keeps its `first_seen` for ever; `opened_at` restarts when it reopens.
-5. When the missing side of a break appears, the break goes on under the id of the pair and
-   keeps its age.
+5. A break that holds a record of an open break goes on from it and keeps its age, whatever the
+   two are: see `core.merging`. No break is cleared while one that was found holds its record.
 6. A run of an older business date leaves alone what a later one found or cleared, unless the
    break's own records took part in it.
 7. A suppressed break stays suppressed until its date, while what it was bound to is unchanged.
 
-Both inputs are sorted by id and merged; nothing here holds more than a page of them, and the
-breaks that merge.
+Both inputs are sorted by id and merged; nothing here holds more than a page of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
@@ -106,19 +105,42 @@ class Transition(Struct, frozen=True):
 
     @property
     def written(self) -> bool:
-        """Whether history tells of it: anything but a carried break with the same content."""
+        """Whether history tells of it: not of a carried break with the same content and age."""
+        known = self.known
         return (
-            self.event is not _CARRIED or self.known is None or self.known.content != self.content
+            self.event is not _CARRIED
+            or known is None
+            or known.content != self.content
+            or (known.first_seen, known.opened_at) != (self.first_seen, self.opened_at)
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Merge:
-    """Under which id a break goes on, and since when it was known."""
+class Since:
+    """What a found break takes over from the open ones whose records it holds.
 
-    into: str
+    Attributes:
+        first_seen, opened_at: the earliest of theirs.
+        merged: the id of the oldest of those that go on as this one; None where all of them were
+            found as well.
+    """
+
     first_seen: int
     opened_at: int
+    merged: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Merges:
+    """How the open breaks go on in those that were found, see `core.merging`.
+
+    Attributes:
+        into: the id of an open break that was not found again to the id under which it goes on.
+        since: by the id of a found break.
+    """
+
+    into: Mapping[str, str] = field(default_factory=dict)
+    since: Mapping[str, Since] = field(default_factory=dict)
 
 
 _Identified = TypeVar("_Identified", KnownBreak, Found)
@@ -150,9 +172,11 @@ class Evidence:
         everything: both sides repeat their whole history.
         snapshot: the records are snapshots: the newest complete one decides about every key.
         unresolved: known breaks of which a record is there and can not be judged: it is
-            unreadable, after the cut, or its partner is expected or unknown.
-        evaluated: ids of known breaks whose records took part in this run (they were carried
-            into it, or came again).
+            unreadable, after the cut, or its partner is expected or unknown; or it may be a row
+            of which nobody can read which one it is.
+        evaluated: known breaks whose records took part in this run (they were carried into it,
+            or came again).
+        records: the ids of breaks anchored on a known break's records; its own among them.
     """
 
     complete: bool
@@ -161,6 +185,7 @@ class Evidence:
     snapshot: bool = False
     evaluated: Callable[[KnownBreak], bool] = field(default=lambda known: False)
     unresolved: Callable[[KnownBreak], bool] = field(default=lambda known: False)
+    records: Callable[[KnownBreak], Collection[str]] = field(default=lambda known: (known.id,))
 
     def clears(self, known: KnownBreak) -> bool:
         """Whether not finding `known` again proves that it is gone."""
@@ -171,24 +196,9 @@ class Evidence:
         newer = known.business_date < self.business_date
         return (newer and (self.snapshot or self.everything)) or self.evaluated(known)
 
-
-def merging(found: Iterable[tuple[str, str | None]], lookup: Lookup) -> dict[str, Merge]:
-    """The breaks whose missing side has appeared: their id to how they go on.
-
-    Args:
-        found: (id, alias) of every break of the run, in any order.
-    """
-    merges: dict[str, Merge] = {}
-    aliased = ((id_, alias) for id_, alias in found if alias is not None and alias != id_)
-    while page := list(islice(aliased, PAGE)):
-        known = lookup([alias for _, alias in page])
-        for id_, alias in page:
-            earlier = known.get(alias)
-            if earlier is None or earlier.state is State.RESOLVED:
-                continue
-            if alias not in merges or id_ < merges[alias].into:
-                merges[alias] = Merge(id_, earlier.first_seen, earlier.opened_at)
-    return merges
+    def overtaken(self, known: KnownBreak) -> bool:
+        """Whether a later business date has found `known`, and this run says nothing of it."""
+        return known.business_date > self.business_date and not self.evaluated(known)
 
 
 def settle(
@@ -198,7 +208,7 @@ def settle(
     evidence: Evidence,
     *,
     as_of: int,
-    merges: Mapping[str, Merge] | None = None,
+    merges: Merges,
 ) -> Iterator[Transition]:
     """Merge what is open with what was found.
 
@@ -207,8 +217,7 @@ def settle(
         found: the breaks of this run, sorted by id, each id once.
         lookup: id to what is known, for ids that may be resolved ones.
         as_of: UTC nanoseconds; the time of every change.
-        merges: what `merging` says of `found`. Without it `found` is read once more, before
-            anything else, so it must give a new iterator each time.
+        merges: what `core.merging` says of the two.
 
     Yields:
         One transition a break, sorted by id. Nothing for a break that a later business date
@@ -216,15 +225,10 @@ def settle(
 
     Raises:
         ValueError: an input is not sorted.
-        TypeError: `found` is an iterator, and `merges` is not given.
     """
-    if merges is None:
-        if iter(found) is found:
-            raise TypeError("found is read twice: pass something that can be, or merges")
-        merges = merging(((brk.id, brk.alias) for brk in found), lookup)
-    joined = _joined(open_breaks, found)
+    both = joined(open_breaks, found)
     step = _Step(evidence, as_of, merges)
-    while page := list(islice(joined, PAGE)):
+    while page := list(islice(both, PAGE)):
         unmatched = [brk.id for known, brk in page if known is None and brk is not None]
         resolved = lookup(unmatched) if unmatched else {}
         for known, brk in page:
@@ -235,10 +239,10 @@ def settle(
                 yield done
 
 
-def _joined(
+def joined(
     known: Iterable[KnownBreak], found: Iterable[Found]
 ) -> Iterator[tuple[KnownBreak | None, Found | None]]:
-    """The full outer join of two inputs sorted by id."""
+    """The full outer join of two inputs sorted by id. Raises ValueError where one is not."""
     left, right = _ascending(known), _ascending(found)
     one, other = next(left, None), next(right, None)
     while one is not None or other is not None:
@@ -265,16 +269,15 @@ def _ascending(items: Iterable[_Identified]) -> Iterator[_Identified]:
 class _Step:
     """What a run does to one break."""
 
-    def __init__(self, evidence: Evidence, as_of: int, merges: Mapping[str, Merge]) -> None:
+    def __init__(self, evidence: Evidence, as_of: int, merges: Merges) -> None:
         self.evidence = evidence
         self.as_of = as_of
-        self.merges = merges
-        self.incoming = {merge.into: old for old, merge in merges.items()}
+        self.into, self.since = merges.into, merges.since
 
     def without(self, known: KnownBreak) -> Transition:
         """An open break that was not found again."""
-        merge = self.merges.get(known.id)
-        if merge is not None:
+        into = self.into.get(known.id)
+        if into is not None:
             event, state = Event.MERGED, State.RESOLVED
         elif self.evidence.clears(known):
             event, state = Event.CLEARED, State.RESOLVED
@@ -290,14 +293,15 @@ class _Step:
             opened_at=known.opened_at,
             known=known,
             state=state,
-            merged_into=None if merge is None else merge.into,
+            merged_into=into,
         )
 
     def found(self, brk: Found, known: KnownBreak | None) -> Transition | None:
         """A break that was found, and what was known of it in any state."""
         text, bound = brk.content, brk.binding
         first_seen, opened_at, state = self.as_of, self.as_of, _OPEN
-        merged_from = self.incoming.get(brk.id)
+        since = self.since.get(brk.id)
+        merged_from = None if since is None else since.merged
         if known is None:
             event = _OPENED
         else:
@@ -311,10 +315,10 @@ class _Step:
                 opened_at = known.opened_at
                 state = self._state(known) if event is _CARRIED else _OPEN
         if merged_from is not None:
-            merge = self.merges[merged_from]
-            event, state = Event.CHANGED, State.OPEN
-            first_seen = min(first_seen, merge.first_seen)
-            opened_at = min(opened_at, merge.opened_at)
+            event, state = Event.CHANGED, _OPEN
+        if since is not None:
+            first_seen = min(first_seen, since.first_seen)
+            opened_at = min(opened_at, since.opened_at)
         return Transition(
             id=brk.id,
             event=event,

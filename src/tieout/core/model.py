@@ -226,7 +226,7 @@ class Break(Struct, frozen=True):
 
     Attributes:
         id: 32 hex characters, a hash of the reconciliation and the anchor record's identity.
-        alias: the id that this break had while its other side was missing, if that differs.
+        aliases: the ids of breaks that are anchored on its other records, in the order of these.
         key: the identity columns of the anchor record, as canonical text.
         records: by side and role; sorted, so that equal breaks are equal.
         differences: every field that differs, in contract order.
@@ -245,7 +245,7 @@ class Break(Struct, frozen=True):
     cause: Cause = Cause.UNKNOWN
     doubt: bool = False
     value: Money | None = None
-    alias: str | None = None
+    aliases: tuple[str, ...] = ()
     held: tuple[tuple[BreakRecord, Record], ...] = ()
 
     def primary(self, side: Side) -> PlainRecord | None:

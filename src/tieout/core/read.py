@@ -24,6 +24,7 @@ from typing import Final
 
 from tieout.core.canonical import plain_record
 from tieout.core.model import Quarantined, Value
+from tieout.core.nearest import Nearest
 from tieout.core.physical import Physical
 from tieout.core.schema import Column, ColumnType, RecordType
 from tieout.core.sign import SignColumn, sign_as_side, sign_from_column
@@ -213,6 +214,10 @@ class Reading:
     def _known_symbols(self) -> frozenset[str]:
         return frozenset(self.symbols.values())
 
+    @cached_property
+    def _nearest(self) -> Nearest:
+        return Nearest((*self.symbols, *self.symbols.values()))
+
     def cell(self, column: Column, text: str | None, physical: Physical = Physical.TEXT) -> Value:
         """One cell as a value, of a source that stores it as `physical`. Raises Unreadable."""
         text = text.strip() if text is not None else None
@@ -254,15 +259,10 @@ class Reading:
         return text
 
     def _symbol(self, text: str) -> str:
-        symbol = self.symbols.get(text)
-        if symbol is not None:
-            return symbol
-        if text in self._known_symbols:
-            return text
-        candidates = [*self.symbols, *self._known_symbols]
-        near = dict.fromkeys(difflib.get_close_matches(text, candidates, n=3, cutoff=0.4))
-        nearest = f"; nearest: {', '.join(near)}" if near else ""
-        raise Unreadable(f"symbol {text!r} is not mapped{nearest}")
+        if text in self.symbols or text in self._known_symbols:
+            return self.symbols.get(text, text)
+        near = ", ".join(self._nearest.to(text))
+        raise Unreadable(f"symbol {text!r} is not mapped{near and f'; nearest: {near}'}")
 
 
 @dataclass(frozen=True, slots=True)

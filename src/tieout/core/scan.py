@@ -159,6 +159,22 @@ class InputFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One of several files of a source, which says by itself what it should hold.
+
+    Attributes:
+        first, last: its records, unreadable ones included, by their number in the source from 1.
+        stored, totals: what its trailer says, as in `Controls`.
+    """
+
+    name: str
+    first: int
+    last: int
+    stored: int | None = None
+    totals: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Controls:
     """What a source says about itself, to be checked against what was read.
 
@@ -169,6 +185,8 @@ class Controls:
         totals: canonical column (or `notional`) to its control total.
         symbols: symbols of which at least one record must be there.
         window: times (UTC ns) within which every record must lie, and which the source covers.
+        parts: the files, where there are several with a trailer each. What one has too much does
+            not make up for what another lacks.
     """
 
     rows: int | None = None
@@ -176,6 +194,7 @@ class Controls:
     symbols: frozenset[str] = frozenset()
     window: tuple[int, int] | None = None
     stored: int | None = None
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

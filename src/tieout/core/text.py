@@ -18,6 +18,7 @@ EPOCH_UNITS: Final = {"s": NS, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 _CURRENCY: Final = "$€£¥₿₹"
 _NUMBER: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(?:[eE]([+-]?\d{1,3}))?", re.ASCII)
+_BELOW_MICROSECONDS: Final = re.compile(r"[.,][0-9]{6}[0-9]*[1-9]")
 _ISO: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)"
     r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?)?"
@@ -249,6 +250,11 @@ def _midnight(text: str) -> date:
     if moment.time() != datetime.min.time():
         raise Unreadable(f"{text!r} is a time, not a date")
     return moment.date()
+
+
+def below_microseconds(text: str) -> bool:
+    """Whether a time has digits that a `datetime` does not keep."""
+    return _BELOW_MICROSECONDS.search(text) is not None
 
 
 @lru_cache(maxsize=64)

@@ -74,11 +74,13 @@ class SideFacts:
         after_cut: records later than the cut; to be carried.
         watermark: latest time of the record type's clock among them, UTC nanoseconds.
         totals: sums asked for by the scan's controls; `notional` is the sum of price x quantity.
+        parts: the same sums, of each of the controls' parts.
         missing_symbols: of those that the controls require, the ones that were not there.
         outside_window: records outside the controls' window.
         columns: the canonical columns that the source has. `identity`: its identity columns.
         skipped: rows that `only` and `skip` left out.
         unreadable: carried unreadable items that the source has not sent again.
+        blank: of a check's source, in how many rows a column that it looks at is empty.
     """
 
     rows: int
@@ -86,12 +88,14 @@ class SideFacts:
     after_cut: Sequence[OpenItem] = ()
     watermark: int | None = None
     totals: Mapping[str, Decimal] = field(default_factory=dict)
+    parts: Sequence[Mapping[str, Decimal]] = ()
     missing_symbols: Sequence[str] = ()
     outside_window: int = 0
     columns: Sequence[str] = ()
     identity: Sequence[str] = ()
     skipped: int = 0
     unreadable: Sequence[OpenItem] = ()
+    blank: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

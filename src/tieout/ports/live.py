@@ -69,6 +69,13 @@ class Venue(Feed, Protocol):
         """The venue's clock minus ours, in nanoseconds, halfway between request and reply."""
         ...
 
+    async def ahead(self) -> int:
+        """By how much the venue's clock is ahead of ours at least, nanoseconds; negative: behind.
+
+        As it was measured in the last minutes; never measured, it is measured now.
+        """
+        ...
+
     async def permissions(self) -> Permissions: ...
 
     async def second(self, ask: Ask, names: Iterable[str]) -> Witness | None:

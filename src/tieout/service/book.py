@@ -3,7 +3,7 @@
 1. An opening entry is what two readings of a venue agree on, some time apart: what moved in
    between is in neither or in both. A reading that is not complete, or in doubt, opens nothing.
 2. It counts from the first reading on; from an earlier instant only where the venue says that
-   nothing has happened since.
+   nothing has happened since (`still`).
 3. Where the venue's answer is about everything, so is the opening: what it does not name was zero.
    Where it is about the currencies that it lists, those of them that hold nothing are opened at
    zero, in each of its wallets. What the venue did not know then stays unknown.
@@ -23,12 +23,13 @@ from msgspec import structs
 
 from tieout.core.canonical import dumps, instant, nanoseconds, plain_record
 from tieout.core.journal import EVERYTHING, OPENINGS, JournalEntry, journal_entry
-from tieout.core.live import EVENTS, Answer, Ask
+from tieout.core.live import Answer, Ask
 from tieout.core.model import Quarantined, Record, Value
 from tieout.core.read import RAW_LIMIT
 from tieout.core.schema import RECORD_TYPES
 from tieout.errors import SourceError, UsageError
 from tieout.ports import Clock, Feed, Journal
+from tieout.service.still import check_still
 
 PAUSE: Final = 5.0
 """Seconds between two readings: longer than a fill stays invisible to who asks for it."""
@@ -102,7 +103,7 @@ async def read_opening(
     first = [_about_both(one, other) for one, other in zip(first, second, strict=True)]
     at = max(answer.answered_at for answer in first)
     if as_of is not None and as_of < at:
-        await _check_still(feed, as_of, clock)
+        await check_still(feed, as_of, first)
         at = as_of
     return tuple(
         journal_entry(
@@ -213,36 +214,6 @@ def _stated(answer: Answer) -> dict[Named, tuple[Value, ...]]:
         _key(records, record.values)[3:]: tuple(record.values.get(name) for name in names)
         for record in answer.records
     }
-
-
-async def _check_still(feed: Feed, since: int, clock: Clock) -> None:
-    """That nothing happened since. Raises SourceError where it did, or nobody can tell."""
-    hint = "without --as-of the entries count from the present on"
-    for records in EVENTS:
-        if records not in feed.offers:
-            raise SourceError(
-                f"it does not give {records}, so nobody can tell what happened since"
-                f" {instant(since)}",
-                where=feed.name,
-                hint=hint,
-            )
-        until = nanoseconds(clock.now())
-        answer = await feed.fetch(Ask(records, since=since, until=until))
-        window = answer.window
-        short = window is None or window[0] > since
-        if short or not answer.complete or answer.symbols is not None:
-            raise SourceError(
-                f"its {records} since {instant(since)} are not known completely"
-                + (": it tells of single symbols only" if answer.symbols is not None else ""),
-                where=feed.name,
-                hint=hint,
-            )
-        if answer.records:
-            raise SourceError(
-                f"there are {len(answer.records)} {records} since {instant(since)}",
-                where=feed.name,
-                hint=hint,
-            )
 
 
 def plan(entries: Sequence[JournalEntry], journal: Journal) -> Plan:

@@ -33,14 +33,9 @@ def held_by(brk: Break, bench: Bench, day: date) -> Iterator[Held]:
 
     What the break says of them is not worked out again: its own texts, and its ids as keys.
     """
-    for part, record in brk.held:
-        side, key = part.side, None
-        if part is brk.held[0][0]:
-            identity, key = brk.key, brk.id
-        else:
-            identity = bench.key(record)
-            key = brk.alias or break_id(brk.reconciliation, identity, side)
-        yield held_of(key, side, identity, part.record, record.carried_from or day)
+    for key, (part, record) in zip((brk.id, *brk.aliases), brk.held, strict=False):
+        identity = brk.key if part is brk.held[0][0] else bench.key(record)
+        yield held_of(key, part.side, identity, part.record, record.carried_from or day)
 
 
 def held_item(item: OpenItem, bench: Bench) -> Held:

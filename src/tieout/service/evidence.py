@@ -16,9 +16,11 @@ from tieout.core.schema import RecordType
 from tieout.ports import Matching, SideFacts, StoreView
 from tieout.service.carry import Key
 from tieout.service.coverage import subject_of
+from tieout.service.known import KnownRecords
 
 
 def evidence_of(
+    reconciliation: str,
     matching: Matching,
     coverage: Mapping[Side, Coverage],
     records: RecordType,
@@ -39,20 +41,22 @@ def evidence_of(
         amounts_only: records of which nothing but the amount was compared.
         wallets: of balances, those that were compared; None: all.
     """
+    facts = {Side.INTERNAL: matching.internal, Side.EXTERNAL: matching.external}
+    held = KnownRecords(reconciliation, facts, records).keys
     sides_complete = all(each.complete for each in coverage.values())
     checks_complete = not any(facts.quarantined for facts in matching.checks)
-    facts = {Side.INTERNAL: matching.internal, Side.EXTERNAL: matching.external}
     return Evidence(
         complete=sides_complete and checks_complete,
         business_date=business_date,
         everything=all(each.everything for each in coverage.values()),
         snapshot=not records.event,
-        evaluated=_evaluated(frozenset(known)),
+        evaluated=_evaluated(frozenset(known), held),
         unresolved=_either(
             _unresolved(waiting, facts, records),
             _outside(covered, wallets),
             _not_compared(amounts_only, facts, records),
         ),
+        records=held,
     )
 
 
@@ -111,9 +115,11 @@ def watched(view: StoreView, records: RecordType) -> dict[str, Record]:
     return found
 
 
-def _evaluated(keys: Collection[Key]) -> Callable[[KnownBreak], bool]:
-    """Whether the record that a break is anchored on took part: that one's key is its id."""
-    return lambda known: known.id in keys
+def _evaluated(
+    keys: Collection[Key], held: Callable[[KnownBreak], Collection[str]]
+) -> Callable[[KnownBreak], bool]:
+    """Whether a record of a break took part. The key of its anchor is its own id."""
+    return lambda known: known.id in keys or any(key in keys for key in held(known))
 
 
 def _unresolved(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from tieout.core.bench import Bearing, Bench
 from tieout.core.canonical import break_id, nanoseconds
@@ -34,7 +34,13 @@ from tieout.core.rules import PolicyRule
 from tieout.core.scan import Coverage, InputFile
 from tieout.ports import Matching, MatchLog, MatchTask, SideFacts, Spool
 from tieout.service.carry import Key, held_by, held_item
-from tieout.service.coverage import coverage_gap, coverage_of, within_symbols
+from tieout.service.coverage import (
+    coverage_gap,
+    coverages,
+    past_cut,
+    within_symbols,
+)
+from tieout.service.doubted import Again, with_doubt
 from tieout.service.drift import Drift
 from tieout.service.evidence import evidence_of
 from tieout.service.matched import note_match, noted
@@ -123,18 +129,18 @@ def judge(
     intent: RunIntent,
     known: Collection[Key],
     watched: Collection[str],
+    again: Again,
 ) -> Judged:
     """Decide every candidate of `matching`; breaks go into `spool`.
 
     Args:
         known: the open records that take part, those that were sent again or voided as well.
         watched: ids of the open breaks that a check found.
+        again: what the sides are looked at with once more, where a row says nothing of itself.
     """
     facts = {Side.INTERNAL: matching.internal, Side.EXTERNAL: matching.external}
-    coverage = {side: _coverage(setup, task, facts[side], side) for side in Side}
-    coverage |= noted(coverage, matching.log)
+    coverage = noted(coverages(setup, task, matching, facts), matching.log)
     worked_out = plan_of(task, facts)
-    covered = setup.live.covered if setup.live is not None else {}
     bench = _bench(setup, task, worked_out, facts, coverage, reference, prior, intent)
     sums = _Sums(not worked_out.records.event, matching.agreed, matching.agreed_within)
     drift = Drift()
@@ -149,6 +155,19 @@ def judge(
         sums.add(setup.live, intent)
     after_cut = [*matching.internal.after_cut, *matching.external.after_cut]
     waiting = _kept([*sums.waiting, *after_cut, *_unreadable(facts, intent)], bench, spool)
+    evidence = evidence_of(
+        intent.reconciliation,
+        matching,
+        coverage,
+        worked_out.records,
+        intent.business_date,
+        known=known,
+        waiting=waiting,
+        covered=setup.live.covered if setup.live is not None else {},
+        amounts_only=setup.live.amounts_only if setup.live is not None else (),
+        wallets=setup.live.wallets if setup.live is not None else None,
+    )
+    evidence = with_doubt(evidence, again, task, facts, worked_out.records, spool)
     return Judged(
         internal=coverage[Side.INTERNAL],
         external=coverage[Side.EXTERNAL],
@@ -164,17 +183,7 @@ def judge(
         open_items=spool.held(),
         quarantine=_quarantine(matching, task),
         statistics=drift.with_those_of(matching.statistics),
-        evidence=evidence_of(
-            matching,
-            coverage,
-            worked_out.records,
-            intent.business_date,
-            known=known,
-            waiting=waiting,
-            covered=covered,
-            amounts_only=setup.live.amounts_only if setup.live is not None else (),
-            wallets=setup.live.wallets if setup.live is not None else None,
-        ),
+        evidence=evidence,
         reasons=_reasons(setup, matching, reference, sums),
         inputs=(*_inputs(coverage, task), *reference.inputs),
         policy=task.rules.policy,
@@ -189,26 +198,6 @@ def plan_of(task: MatchTask, facts: Mapping[Side, SideFacts]) -> Plan:
     return plan(task.rules, internal, external)
 
 
-def _coverage(setup: Setup, task: MatchTask, facts: SideFacts, side: Side) -> Coverage:
-    wired = setup.internal if side is Side.INTERNAL else setup.external
-    scan = task.internal.scan if side is Side.INTERNAL else task.external.scan
-    found = coverage_of(
-        scan, facts, max_quarantined=task.rules.max_quarantined, everything=wired.everything
-    )
-    return replace(found, symbols=_asked_for(setup, side))
-
-
-def _asked_for(setup: Setup, side: Side) -> tuple[str, ...] | None:
-    """The symbols that a live side was asked for one by one; None: it answered of all.
-
-    What a snapshot of amounts covers is in its rows, or in the reasons: it may be thousands.
-    """
-    if setup.live is None or setup.rules.records in ("positions", "balances"):
-        return None
-    symbols = setup.live.covered.get(side)
-    return None if symbols is None else tuple(sorted(symbols))
-
-
 def _bench(
     setup: Setup,
     task: MatchTask,
@@ -220,6 +209,8 @@ def _bench(
     intent: RunIntent,
 ) -> Bench:
     keys = [set(step.on) for step in worked_out.steps]
+    clock = worked_out.records.clock
+    cutoffs = {Side.INTERNAL: setup.internal.cutoff, Side.EXTERNAL: setup.external.cutoff}
     return Bench(
         rules=task.rules,
         plan=worked_out,
@@ -231,10 +222,17 @@ def _bench(
                         coverage[side],
                         business_date=intent.business_date,
                         covered=prior.covered.get(side, frozenset()),
-                        clock=worked_out.records.clock,
+                        clock=clock,
+                        cutoff=cutoffs[side],
                     ),
                     setup.live.covered.get(side) if setup.live is not None else None,
                     coverage[side].source,
+                ),
+                not_yet=past_cut(
+                    coverage[side],
+                    business_date=intent.business_date,
+                    clock=clock,
+                    cutoff=cutoffs[side],
                 ),
                 keyless_quarantined=any(
                     not any(key <= set(entry.values) for key in keys)
@@ -247,6 +245,7 @@ def _bench(
         prices=reference.prices,
         business_date=intent.business_date,
         check_records={index: check.reading.records for index, check in enumerate(setup.checks)},
+        skew=setup.live.skew if setup.live is not None else 0,
     )
 
 

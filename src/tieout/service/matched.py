@@ -115,17 +115,10 @@ def note_match(log: MatchLog, candidate: Candidate, outcome: Outcome) -> None:
 
 
 def noted(coverage: Mapping[Side, Coverage], log: MatchLog | None) -> dict[Side, Coverage]:
-    """The sides of which records came again unchanged, with a note that says how many."""
-    if log is None:
-        return {}
-    return {
-        side: replace(
-            coverage[side],
-            notes=(
-                *coverage[side].notes,
-                f"{number:,} records matched on an earlier date and came again unchanged",
-            ),
-        )
-        for side, number in log.reconciled.items()
-        if number
-    }
+    """The sides, with a note on how many of their records came again unchanged."""
+    found = dict(coverage)
+    for side, number in () if log is None else log.reconciled.items():
+        if number:
+            note = f"{number:,} records matched on an earlier date and came again unchanged"
+            found[side] = replace(found[side], notes=(*found[side].notes, note))
+    return found

@@ -8,9 +8,6 @@
 
 from __future__ import annotations
 
-import itertools
-import os
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -21,7 +18,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from tieout.core.calendars import add_business_days, business_date_of, moment_of
-from tieout.core.canonical import digest, nanoseconds
+from tieout.core.canonical import nanoseconds
 from tieout.core.lifecycle import OpenItem
 from tieout.core.model import Record, RunStatus, Side
 from tieout.core.rows import BreakFilter, BreakRow, Prior, QuarantineRow, RunIntent, RunRow, badness
@@ -41,13 +38,13 @@ from tieout.ports import (
 )
 from tieout.service.carry import Carried, carried
 from tieout.service.coverage import coverage_of
+from tieout.service.doubted import Again
 from tieout.service.evidence import watched
+from tieout.service.intents import aborted_row, empty_row, intent_of, open_of
 from tieout.service.judge import Judged, judge
 from tieout.service.matched import matched
 from tieout.service.settle import dry_settle, settle_and_commit, still_open
 from tieout.service.setup import Progress, Reference, Request, Setup, SideSetup
-
-_occurrence = itertools.count()
 
 ATTEMPTS = 3
 """How often a run is repeated when others of the same reconciliation come between."""
@@ -94,21 +91,21 @@ def run(setup: Setup, request: Request, bench: Bench) -> RunOutcome:
     for attempt in range(1, ATTEMPTS + 1):
         prior = bench.store.prior(setup.rules.name)
         _check_order(setup, request, prior, day)
-        intent = _intent(setup, request, started, as_of, day, prior.fence)
+        intent = intent_of(setup, request, started, as_of, day, prior.fence)
         if not request.dry_run:
             bench.store.begin(intent)
         try:
             return _Run(setup, request, bench, intent, prior).go()
         except RunSuperseded as error:
             if attempt == ATTEMPTS:
-                bench.store.fail(intent.run_id, replace(_empty(intent), reasons=(error.what,)))
+                bench.store.fail(intent.run_id, aborted_row(intent, error.what, bench.store))
                 raise
             # It has not failed: the run that repeats it stands in its place.
             bench.store.withdraw(intent.run_id)
         except BaseException as error:
             if not request.dry_run:
                 reason = f"{type(error).__name__}: {error}".splitlines()[0]
-                bench.store.fail(intent.run_id, replace(_empty(intent), reasons=(reason,)))
+                bench.store.fail(intent.run_id, aborted_row(intent, reason, bench.store))
             raise
     raise AssertionError("unreachable")
 
@@ -122,12 +119,9 @@ def check(setup: Setup, request: Request, bench: Bench) -> None:
 def _when(setup: Setup, request: Request, clock: Clock) -> tuple[datetime, datetime, date]:
     started = clock.now()
     as_of = request.as_of or started
-    day = request.business_date or business_date_of(
-        nanoseconds(as_of),
-        setup.zone,
-        setup.cutoff,
-    )
-    return started, as_of, day
+    cutoff, now = setup.internal.cutoff, nanoseconds(as_of)
+    day = cutoff.date_of(now) if cutoff is not None else business_date_of(now, setup.zone)
+    return started, as_of, request.business_date or day
 
 
 def _check_order(setup: Setup, request: Request, prior: Prior, day: date) -> None:
@@ -138,43 +132,6 @@ def _check_order(setup: Setup, request: Request, prior: Prior, day: date) -> Non
             f" {setup.rules.name!r} ran for",
             hint="restate it with --restate, or look without writing with --dry-run",
         )
-
-
-def _intent(
-    setup: Setup, request: Request, started: datetime, as_of: datetime, day: date, fence: int
-) -> RunIntent:
-    occurrence = (
-        started.isoformat(),
-        str(fence),
-        socket.gethostname(),
-        str(os.getpid()),
-        str(next(_occurrence)),
-    )
-    run_id = digest("run", setup.rules.name, *occurrence)[:32]
-    return RunIntent(
-        run_id=run_id,
-        reconciliation=setup.rules.name,
-        started_at=started,
-        as_of=as_of,
-        business_date=day,
-        rules_digest=setup.digest,
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        restate=request.restate,
-    )
-
-
-def _empty(intent: RunIntent) -> RunRow:
-    return RunRow(
-        run_id=intent.run_id,
-        reconciliation=intent.reconciliation,
-        status=RunStatus.FAILED,
-        as_of=intent.as_of,
-        business_date=intent.business_date,
-        started_at=intent.started_at,
-        finished_at=None,
-        rules_digest=intent.rules_digest,
-    )
 
 
 class _Run:
@@ -255,6 +212,7 @@ class _Run:
                 self.intent,
                 items.known(),
                 watching,
+                Again(self.bench.store, self.bench.engine),
             )
 
     def _watched(self) -> dict[str, Record]:
@@ -312,16 +270,28 @@ class _Run:
                     zip(scans[2:], self.setup.checks, strict=True)
                 )
             ],
-            cut=nanoseconds(self.intent.as_of),
+            cut=self._cut(),
             business_date=self.intent.business_date,
             instruments=reference.instruments,
         )
+
+    def _cut(self) -> int | None:
+        """From when on records are not compared, UTC nanoseconds; None: all of them are.
+
+        A file may hold what is of after `as_of`. A live comparison has asked both sides how things
+        are, or what had happened until then, and nothing in their answers is of after that,
+        whatever its time says: that is by the venue's clock, and `as_of` by ours. To leave out the
+        rows of a venue that is ahead of us would be to call it flat. An event so new that the other
+        side need not know it waits for its deadline; one that is dated beyond any clock's error is
+        quarantined by whoever read it.
+        """
+        return None if self.setup.live is not None else nanoseconds(self.intent.as_of)
 
     def _failed(self, failures: Sequence[SourceError], scans: Sequence[Scan | None]) -> RunOutcome:
         """End the run without a result: whatever was open stays open."""
         late = all(isinstance(error, _NotDue | MatchLogLost) for error in failures)
         row = replace(
-            _empty(self.intent),
+            empty_row(self.intent),
             status=RunStatus.INCOMPLETE if late else RunStatus.FAILED,
             finished_at=self.bench.clock.now(),
             internal=self._survey(Side.INTERNAL, self.setup.internal, scans[0]),
@@ -386,10 +356,7 @@ class _Run:
         return self.bench.store.breaks(replace(self._open(), worst=worst))
 
     def _open(self) -> BreakFilter:
-        return BreakFilter(
-            reconciliation=self.intent.reconciliation,
-            states=("open", "in_review", "correcting"),
-        )
+        return open_of(self.intent.reconciliation)
 
 
 class _NotDue(SourceError):

@@ -10,7 +10,8 @@ from decimal import Decimal
 
 from tieout.core.canonical import RunDigest, moment, nanoseconds
 from tieout.core.found import Found
-from tieout.core.lifecycle import Transition, merging, settle
+from tieout.core.lifecycle import Merges, Transition, settle
+from tieout.core.merging import merging
 from tieout.core.model import RunStatus, Severity, Side, State
 from tieout.core.priced import prices_of
 from tieout.core.rows import BreakFilter, BreakRow, BreakTally, Prior, RunIntent, RunRow
@@ -33,15 +34,15 @@ class _Settling:
         self._digest = RunDigest(judged.own_counts(), intent.rules_digest)
 
     def transitions(self, view: StoreView) -> Iterator[Transition]:
-        found = self._judged.found
-        merges = {}
+        found, evidence = self._judged.found, self._judged.evidence
+        merges = Merges()
         if view.holds_any():
-            merges = merging(((brk.id, brk.alias) for brk in found), view.known)
+            merges = merging(view.open_breaks, found, evidence)
         for transition in settle(
             view.open_breaks(),
             found,
             view.known,
-            self._judged.evidence,
+            evidence,
             as_of=nanoseconds(self._intent.as_of),
             merges=merges,
         ):

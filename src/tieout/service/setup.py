@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time
+from datetime import date, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from tieout.core.calendars import Cutoff
 from tieout.core.canonical import rules_digest
 from tieout.core.lifecycle import OpenItem
 from tieout.core.matched import Keep
@@ -26,12 +27,14 @@ class SideSetup:
     Attributes:
         everything: the source repeats its whole history.
         due_by: until when, counted from the business date, a missing source is only late.
+        cutoff: from when on records are of its next business date.
     """
 
     source: Source
     reading: Reading
     everything: bool = False
     due_by: BusinessDeadline | None = None
+    cutoff: Cutoff | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Standing:
     """What a live comparison knows beyond the rows of its two sides.
 
     Attributes:
+        skew: nanoseconds by which the clock of the records, the venue's, is ahead of ours.
         since: of events: one-sided records before it (UTC ns) were judged by an earlier run, and
             are read again only as possible partners.
         again: those of them that wait for a partner, which are judged again.
@@ -73,6 +77,7 @@ class Standing:
         expects: whether what would be a break only takes its time.
     """
 
+    skew: int = 0
     since: int | None = None
     again: Callable[[Record], bool] = lambda record: False
     until: Mapping[Side, int] = field(default_factory=dict)
@@ -94,7 +99,7 @@ class Setup:
     """A reconciliation, wired: what to run.
 
     Attributes:
-        zone, cutoff: of the business date.
+        zone: of the business date, where the internal side has no cut-off.
         reference: reads instruments and prices for a business date.
         checks: source and reading of each of the rules' checks, in order.
         live: what a live comparison adds. Its runs add to their business date; those of files
@@ -108,7 +113,6 @@ class Setup:
     checks: Sequence[SideSetup] = ()
     reference: Callable[[date], Reference] = lambda day: Reference()
     zone: ZoneInfo = ZoneInfo("UTC")
-    cutoff: time | None = None
     live: Standing | None = None
     keep: Keep | None = None
 
@@ -124,7 +128,9 @@ class Setup:
             for reading in readings
         ]
         kept = [] if self.keep is None else [self.keep]
-        return rules_digest(self.rules, *described, *kept)
+        cutoffs = [each.cutoff for each in (self.internal, self.external)]
+        cuts = cutoffs if any(cutoffs) else []
+        return rules_digest(self.rules, *described, *kept, *cuts)
 
 
 class Progress(Protocol):

@@ -225,7 +225,6 @@ class _Sources:
             checks=[self._side(check.source, "pnl", day) for check in rules.checks],
             reference=partial(self._reference, reconciliation),
             zone=ZoneInfo(internal.timezone or "UTC"),
-            cutoff=internal.cutoff,
             keep=reconciliation.keep,
         )
 
@@ -242,6 +241,7 @@ class _Sources:
             source.reading(records, aliases),
             everything=source.repeats,
             due_by=source.due_by,
+            cutoff=source.cut,
         )
 
     def _open(self, source: SourceSettings, records: str) -> Source:

@@ -86,15 +86,15 @@ class Journaled:
         if not alone or not isinstance(at, int):
             linked.add(number)
 
-    def asked(self, ask: Ask, now: int) -> list[JournalEntry]:
+    def asked(self, ask: Ask, until: int) -> list[JournalEntry]:
         """The events that are asked for, or say something of one that may be; not later than
-        `now`, UTC nanoseconds. In the order of writing."""
+        `until`, UTC nanoseconds. In the order of writing."""
         dated = self._dated[ask.records]
         first = 0 if ask.since is None else bisect_left(dated, ask.since, key=_at)
         last = len(dated) if ask.until is None else bisect_right(dated, ask.until, key=_at)
         numbers = self._linked[ask.records].union(each.number for each in dated[first:last])
         entries = (self._numbered[number] for number in sorted(numbers))
-        return [entry for entry in entries if entry.at <= now and _may_belong(entry, ask)]
+        return [entry for entry in entries if entry.at <= until and _may_belong(entry, ask)]
 
 
 def _at(dated: _Dated) -> int:

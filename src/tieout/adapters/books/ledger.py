@@ -5,7 +5,9 @@
 2. It knows of every key only where an opening entry says so (`*`); else of those that it names.
 3. Rows of the journal are read once, by their numbers, and added to what was projected already. An
    instant before the newest of them is projected on its own.
-4. What is dated later than the question is not believed yet.
+4. What is dated later than an instant that is asked about was not believed then. Of now that is
+   what no clock's error explains: an entry has the venue's time, and a venue may be ahead of us.
+   It has happened all the same, or nobody could have written it.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import Final, TypeVar
 from msgspec import structs
 
 from tieout.adapters.books.journaled import Journaled
-from tieout.core.asked import answered, identified
+from tieout.core.asked import MAX_SKEW, answered, identified
 from tieout.core.canonical import instant, nanoseconds
 from tieout.core.entries import Key, KeyKind
 from tieout.core.journal import EVERYTHING, JournalEntry
@@ -104,19 +106,22 @@ class LedgerBook:
         Raises:
             SourceError: as `fetch`.
         """
-        at = nanoseconds(self._clock.now()) if as_of is None else as_of
+        now = nanoseconds(self._clock.now())
+        at = _believed(now) if as_of is None else as_of
 
         def whole() -> Projection:
-            found = self._project(at)
-            return structs.replace(found, orders=self._project(at, orders=True).orders)
+            found, placed_ = self._project(at), self._project(at, orders=True)
+            dated = now if as_of is None else as_of
+            return structs.replace(found, orders=placed_.orders, as_of=dated)
 
         return await self._apart(whole)
 
     async def version(self) -> str:
-        """The number of the newest entry; and how many are dated later than now, if any are."""
-        last, now = await self._apart(self._read), nanoseconds(self._clock.now())
+        """The number of the newest entry; and how many are not believed yet, if any are."""
+        last = await self._apart(self._read)
+        until = _believed(nanoseconds(self._clock.now()))
         with self._lock:
-            later = sum(entry.at > now for entry in self._later)
+            later = sum(entry.at > until for entry in self._later)
         return f"{last}-{later}" if later else str(last)
 
     async def symbols(self) -> frozenset[str]:
@@ -186,15 +191,17 @@ class LedgerBook:
         records: Iterable[Record]
         unreadable: list[Quarantined] = []
         covered, wallets = None, None
+        until = _believed(asked_at)
         if ask.records in _KINDS:
-            found = self._project(asked_at)
-            records, unreadable = found.records(ask.records), self._unknown(found, ask.records)
+            found = self._project(until)
+            records = structs.replace(found, as_of=asked_at).records(ask.records)
+            unreadable = self._unknown(found, ask.records)
             covered = self._covered(found, _KINDS[ask.records])
             wallets = self._whole(found) if ask.records == "balances" else None
         elif ask.records == "orders":
-            records = self._project(asked_at, orders=True).records("orders")
+            records = self._project(until, orders=True).records("orders")
         else:
-            records, unreadable = self._events(ask, asked_at)
+            records, unreadable = self._events(ask, until)
         answer = answered(
             self._name,
             ask,
@@ -207,10 +214,10 @@ class LedgerBook:
         )
         return answer if wallets is None else structs.replace(answer, wallets=wallets)
 
-    def _events(self, ask: Ask, asked_at: int) -> tuple[list[Record], list[Quarantined]]:
+    def _events(self, ask: Ask, until: int) -> tuple[list[Record], list[Quarantined]]:
         self._read()
         with self._lock:
-            entries = self._journaled.asked(ask, asked_at)
+            entries = self._journaled.asked(ask, until)
         names = dict.fromkeys(name for entry in entries for name in entry.values)
         blank: dict[str, Value] = dict.fromkeys(("account", "venue", *names))
         rows = [
@@ -277,6 +284,11 @@ class LedgerBook:
         if not self._heard:
             return "the book has never heard of anything"
         return f"the book heard nothing since {instant(self._heard)}, which may be too long ago"
+
+
+def _believed(now: int) -> int:
+    """Until when entries are believed that are dated later than now, UTC nanoseconds."""
+    return now + MAX_SKEW
 
 
 def _values(key: Key) -> dict[str, str]:

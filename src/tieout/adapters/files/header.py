@@ -20,6 +20,12 @@ DELIMITERS: Final = (",", ";", "\t", "|")
 _SEPARATOR: Final = re.compile(rb"\"?sep=([^\r\n\"])\"?[\r\n]*", re.IGNORECASE)
 """A first line by which spreadsheets are told the delimiter. It is no record."""
 
+SAME_COLUMNS: Final = (
+    "files of one source have the same columns in the same order, and a side is one source: have"
+    " them exported alike, or merge them into one file before the run"
+)
+"""What works where files of one source differ."""
+
 _SAMPLE_BYTES: Final = 1 << 18
 _SAMPLE_RECORDS: Final = 50
 

@@ -1,7 +1,8 @@
 """JSON and NDJSON, exactly: every number keeps the digits that were written.
 
 Objects inside objects become columns with dots, `fee.amount`; arrays inside become JSON texts.
-The columns are all that occur, in the order in which they first do.
+The columns are all that occur, in the order in which they first do; where there is no record,
+those that would be read.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ def json_batches(
             hint="correct `format` or `record_path`",
         )
     names = tuple(name for name in columns if name)
+    if len(empty) == len(files):
+        names = tuple(sorted(settings.used or ()))
     return Batches(names, lambda: _batches(elements, names)), tuple(empty)
 
 
@@ -168,7 +171,6 @@ def _ndjson_elements(file: StoredFile, settings: FileSettings) -> Callable[[], I
                 yield line.number, _decode_line(line, decoder)
 
     decoder = _decoder(settings.numbers.point)
-    _refuse_nothing(file, settings)
     return read
 
 
@@ -184,7 +186,12 @@ def _decode_line(line: Line, decoder: json.JSONDecoder) -> Any:
 
 def _json_elements(file: StoredFile, settings: FileSettings) -> Callable[[], Iterator[Element]]:
     """All records at once: a JSON array is whole or nothing."""
-    _refuse_nothing(file, settings)
+    if file.path.stat().st_size == 0:
+        raise SourceError(
+            f"{file.name} is empty",
+            where=settings.name,
+            hint="fetch it again; a day without records is `[]` and `allow_empty: true`",
+        )
     text = b"".join(_text(file, settings)).decode()
     try:
         found = _at_path(_decoder(settings.numbers.point).decode(text.strip()), settings, file.name)
@@ -200,11 +207,6 @@ def _json_elements(file: StoredFile, settings: FileSettings) -> Callable[[], Ite
         raise SourceError(f"{file.name} is nested too deeply", where=settings.name) from None
     records = [(None, _record(each)) for each in found]
     return lambda: iter(records)
-
-
-def _refuse_nothing(file: StoredFile, settings: FileSettings) -> None:
-    if file.path.stat().st_size == 0:
-        raise SourceError(f"{file.name} is empty", where=settings.name, hint="fetch it again")
 
 
 def _at_path(decoded: Any, settings: FileSettings, name: str) -> list[Any]:

@@ -12,7 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tieout.adapters.files.header import check_names
+from tieout.adapters.files.header import SAME_COLUMNS, check_names
 from tieout.adapters.files.locate import StoredFile
 from tieout.core.physical import Physical
 from tieout.core.scan import ParquetFiles
@@ -171,8 +171,7 @@ def _check_same(first_name: str, first: Footer, name: str, footer: Footer, where
                 f"column {mine[0] or theirs[0]!r} differs between the files: {first_name} has"
                 f" {' '.join(mine).strip()}, {name} has {' '.join(theirs).strip()}",
                 where=where,
-                hint="files of one source have the same columns in the same order; make it two"
-                " sources",
+                hint=SAME_COLUMNS,
             )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tieout.adapters.cells import text_row
 from tieout.adapters.files.delimited import Line, Split, lines_of, read_delimited, split_records
@@ -19,6 +19,9 @@ from tieout.core.infer import Sample, SampledFile, header_at
 from tieout.core.infer.proposal import Cells
 from tieout.core.scan import Batches, DelimitedFiles, Dialect, Frame, ParquetFiles, Scan, TextRow
 from tieout.errors import SourceError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _BINARY: Final = (".parquet", ".pq", ".xlsx", ".json", ".ndjson", ".jsonl")
 _BATCH: Final = 2_000
@@ -120,10 +123,9 @@ def _cells(scan: Scan) -> Iterator[Cells]:
 def _parquet_cells(files: ParquetFiles) -> Iterator[Cells]:
     """Records of Parquet files as texts; times with all their digits."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     for path in files.paths:
-        for batch in pq.ParquetFile(path).iter_batches(batch_size=_BATCH):
+        for batch in _parquet_batches(path):
             columns = [
                 column.cast(pa.string()) if pa.types.is_timestamp(column.type) else column
                 for column in batch.columns
@@ -132,3 +134,17 @@ def _parquet_cells(files: ParquetFiles) -> Iterator[Cells]:
                 row = text_row(values, path, 0)
                 if isinstance(row, TextRow):
                     yield row.cells
+
+
+def _parquet_batches(path: str) -> Iterator[pa.RecordBatch]:
+    """Raises SourceError: a page of the file is damaged. Its footer was verified."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            yield from file.iter_batches(batch_size=_BATCH)
+    except (pa.ArrowException, OSError) as error:
+        raise SourceError(
+            f"{path} is cut or damaged: {str(error).splitlines()[0]}", hint="fetch it again"
+        ) from error

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self
 
+from tieout.adapters import scratch
+from tieout.adapters.files.header import SAME_COLUMNS
 from tieout.adapters.files.locate import StoredFile, locate
 from tieout.adapters.files.proof import Digests, Proof
 from tieout.adapters.files.settings import FileSettings
@@ -56,12 +58,14 @@ class Content:
 
     Attributes:
         empty: the names of files without a record, where that is known before the scan.
+        headed: a file without a record still says what its columns are.
     """
 
     rows: Rows
     controls: Controls
     empty: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    headed: bool = True
 
 
 class FileSource:
@@ -102,11 +106,7 @@ class FileSource:
         controls = content.controls
         allow_empty = settings.allow_empty or holiday or 0 in (controls.rows, controls.stored)
         if content.empty and not allow_empty:
-            raise SourceError(
-                f"{_some(content.empty)}: a header without records",
-                where=f"{settings.name}, business date {business_date}",
-                hint="if a day without records is normal, say `allow_empty: true`",
-            )
+            raise _nothing(content, f"{settings.name}, business date {business_date}")
         return Scan(
             settings.name,
             content.rows,
@@ -135,32 +135,34 @@ class FileSource:
         from tieout.adapters.files.json_rows import json_batches
 
         records, empty = json_batches(files, settings, form)
-        return Content(records, settings.controls, empty), {}
+        return Content(records, settings.controls, empty, headed=False), {}
 
     def _delimited(self, files: Sequence[StoredFile], settings: FileSettings) -> Content:
         from tieout.adapters.files.plain_text import as_plain_text
-        from tieout.adapters.files.trailer import merge
+        from tieout.adapters.files.trailer import merge, parts_of
 
         texts = [as_plain_text(file, settings, self._scratch) for file in files]
         first = texts[0]
         for text in texts[1:]:
             _check_same(first, text, settings.name)
         trailers = [text.trailer for text in texts if text.trailer is not None]
+        rows = DelimitedFiles(
+            tuple(str(text.path) for text in texts),
+            first.header.columns,
+            first.header.dialect,
+            tuple(text.name for text in texts),
+        )
+        controls = merge(settings.controls, trailers, settings.name)
         return Content(
-            DelimitedFiles(
-                tuple(str(text.path) for text in texts),
-                first.header.columns,
-                first.header.dialect,
-                tuple(text.name for text in texts),
-            ),
-            merge(settings.controls, trailers, settings.name),
+            rows,
+            replace(controls, parts=parts_of(rows, trailers)),
             tuple(text.name for text in texts if not text.header.rows and not _says_none(text)),
         )
 
     def _scratch(self) -> Path:
         """The directory for temporary copies; it is removed with the source at the latest."""
         if self._folder is None:
-            folder = tempfile.mkdtemp(prefix="tieout-")
+            folder = tempfile.mkdtemp(prefix=scratch.prefix())
             self._folder = Path(folder)
             self._cleanup = weakref.finalize(self, shutil.rmtree, folder, True)
         return self._folder
@@ -193,7 +195,8 @@ def _format(settings: FileSettings, files: Sequence[StoredFile]) -> str:
         raise SourceError(
             f"the files have several formats: {listed}",
             where=settings.name,
-            hint="files of one source have one format; make it several sources",
+            hint="files of one source have one format, and a side is one source: have them exported"
+            " alike, or merge them into one file before the run",
         )
     return next(iter(forms.values()))
 
@@ -204,6 +207,16 @@ def _format_of(file: StoredFile) -> str:
         return _SUFFIXES[suffix]
     with file.path.open("rb") as stream:
         return _MAGICS.get(stream.read(4), "csv")
+
+
+def _nothing(content: Content, where: str) -> SourceError:
+    """What is wrong with files without a record. Only JSON has no header to show that they are
+    whole."""
+    names = _some(content.empty)
+    hint = "if a day without records is normal, say `allow_empty: true`"
+    if content.headed:
+        return SourceError(f"{names}: a header without records", where=where, hint=hint)
+    return SourceError(f"{names}: there is no record", where=where, hint=f"fetch it again; {hint}")
 
 
 def _some(names: Sequence[str]) -> str:
@@ -222,15 +235,15 @@ def _check_same(first: PlainText, other: PlainText, where: str) -> None:
             raise SourceError(
                 f"the columns differ: {first.name} has {mine!r} where {other.name} has {theirs!r}",
                 where=where,
-                hint="files of one source have the same columns in the same order; make it two"
-                " sources",
+                hint=SAME_COLUMNS,
             )
     if first.header.dialect != other.header.dialect:
         raise SourceError(
             f"{first.name} and {other.name} are written differently:"
             f" {_said(first.header.dialect)}, {_said(other.header.dialect)}",
             where=where,
-            hint="make them two sources",
+            hint="files of one source are written alike, and a side is one source: have them"
+            " exported alike, or merge them into one file before the run",
         )
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from tieout.adapters.files.delimited import Line
+from tieout.adapters.files.delimited import Line, read_delimited
 from tieout.adapters.files.settings import FileSettings
 from tieout.core.money import add
-from tieout.core.scan import Controls
+from tieout.core.scan import Controls, DelimitedFiles, Part
 from tieout.core.text import Unreadable, parse_decimal
 from tieout.errors import SourceError
 
@@ -79,7 +79,19 @@ class Trailer:
             ) from None
 
 
-def merge(configured: Controls, trailers: list[Controls], where: str) -> Controls:
+def parts_of(files: DelimitedFiles, trailers: Sequence[Controls]) -> tuple[Part, ...]:
+    """What each of several files should hold, and which records are in it."""
+    if len(trailers) < 2:
+        return ()
+    parts, last = [], 0
+    for path, name, says in zip(files.paths, files.names, trailers, strict=True):
+        alone = replace(files, paths=(path,), names=(name,))
+        first, last = last + 1, last + sum(map(len, read_delimited(alone)))
+        parts.append(Part(name, first, last, says.stored, says.totals))
+    return tuple(parts)
+
+
+def merge(configured: Controls, trailers: Sequence[Controls], where: str) -> Controls:
     """Configured controls, and the sum of the trailers'.
 
     Raises:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from xml.etree.ElementTree import ParseError, fromstring, iterparse
 
 from tieout.adapters.cells import cell_text, refuse_float, text_row
-from tieout.adapters.files.header import check_names
+from tieout.adapters.files.header import SAME_COLUMNS, check_names
 from tieout.adapters.files.locate import StoredFile
 from tieout.adapters.files.settings import FileSettings
 from tieout.core.scan import BadRow, Batches, TextRow
@@ -47,7 +47,7 @@ def xlsx_batches(
             raise SourceError(
                 f"{files[0].name} and {sheet.place} have other columns: {differing}",
                 where=settings.name,
-                hint="files of one source have the same columns in the same order",
+                hint=SAME_COLUMNS,
             )
     empty = tuple(sheet.place for sheet in sheets if next(sheet.records(), None) is None)
     return Batches(columns, lambda: _batches(sheets)), empty

@@ -8,14 +8,18 @@ a real number; a longer one is text, since a spreadsheet would round it. A text 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
+from io import BytesIO
+from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from xlsxwriter import Workbook
 from xlsxwriter.exceptions import XlsxFileError
 from xlsxwriter.worksheet import Worksheet
 
+from tieout.adapters import scratch
 from tieout.adapters.reports.csv import QUARANTINE
 from tieout.adapters.reports.flat import columns, flat
 from tieout.adapters.reports.objects import break_objects, encodable
@@ -62,6 +66,25 @@ _OPTIONS: Final = {
 }
 
 
+class _Stream:
+    """The file that a workbook is packed into.
+
+    A package that failed is ended once more when it is collected, by when nobody can be told that
+    the disk is still full: what is written after `abandon` goes nowhere.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file: IO[bytes] = path.open("wb")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def abandon(self) -> None:
+        with suppress(OSError):
+            self._file.close()
+        self._file = BytesIO()
+
+
 class XlsxReport:
     """Sheets: report, runs, breaks, differences, quarantine.
 
@@ -74,17 +97,20 @@ class XlsxReport:
         self._rows = rows
 
     def write(self, data: ReportData, path: str) -> None:
-        with whole(path) as draft, TemporaryDirectory(prefix="tieout-") as spool:
-            book = Workbook(str(draft), {**_OPTIONS, "tmpdir": spool})
+        with whole(path) as draft, TemporaryDirectory(prefix=scratch.prefix()) as spool:
+            stream = _Stream(draft)
+            book = Workbook(stream, {**_OPTIONS, "tmpdir": spool})
             if data.total_breaks > _LARGE:
                 book.use_zip64()
             try:
                 self._fill(book, data)
                 book.close()
+                stream.close()
             except XlsxFileError as error:
                 raise UsageError(f"cannot write the file: {error}", where=path) from error
             finally:
                 _release(book)
+                stream.abandon()
 
     def _fill(self, book: Workbook, data: ReportData) -> None:
         front = book.add_worksheet("report")

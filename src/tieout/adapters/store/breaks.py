@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import Boolean, ColumnElement, Connection, Row, Select, func, literal_column, select
@@ -92,21 +93,31 @@ class View:
         if self._any is None or not ids:
             return {}
         rows = self._connection.execute(_KNOWN.where(self._ours, breaks.c.id.in_(ids)))
-        return {row.id: _known(row) for row in rows}
+        return {row[0]: _known(row) for row in rows}
 
 
 def _known(row: Any) -> KnownBreak:
+    """A row of `_KNOWN`, in its order: each run reads every open break, if not twice."""
+    id_, state, content, binding, day, first_seen, opened_at, until, cleared_on = row
     return KnownBreak(
-        id=row.id,
-        state=State(row.state),
-        content=row.content,
-        binding=row.binding,
-        business_date=date.fromisoformat(row.business_date),
-        first_seen=row.first_seen,
-        opened_at=row.opened_at,
-        suppressed_until=row.suppressed_until,
-        cleared_on=None if row.cleared_on is None else date.fromisoformat(row.cleared_on),
+        id_,
+        _STATES[state],
+        content,
+        binding,
+        _date(day),
+        first_seen,
+        opened_at,
+        until,
+        None if cleared_on is None else _date(cleared_on),
     )
+
+
+_STATES: Final = {state.value: state for state in State}
+
+
+@lru_cache(maxsize=1024)  # few occur, many times
+def _date(text: str) -> date:
+    return date.fromisoformat(text)
 
 
 class BreakWriter:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from tieout.adapters import scratch
 from tieout.errors import MissingExtra, StoreError
 
 BUSY_SECONDS: Final = 60
@@ -97,7 +98,7 @@ class Database:
         """Where a SQLite database is. Without a path it is a file that goes with this object:
         in memory, its connections could not see one state each."""
         if url.database in (None, "", ":memory:"):
-            folder = tempfile.mkdtemp(prefix="tieout-")
+            folder = tempfile.mkdtemp(prefix=scratch.prefix())
             self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
             url = url.set(database=str(Path(folder, "store.db")))
         self.file = url.database

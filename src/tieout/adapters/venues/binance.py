@@ -17,6 +17,7 @@ from tieout.adapters.venues.binance_words import (
     OLD_ORDERS,
     PAGE,
     TRANSFERS,
+    UNDERWAY,
     WALLET_SPAN,
     WITHDRAWN,
     movement,
@@ -39,10 +40,10 @@ from tieout.adapters.venues.cells import (
     text_or_none,
 )
 from tieout.adapters.venues.markets import Market, Markets, listed, market_of, price_parser
-from tieout.adapters.venues.paging import Pages, by_window, by_window_and_id
+from tieout.adapters.venues.paging import Pages, by_window, by_window_and_id, in_millis
 from tieout.adapters.venues.second import named, there
 from tieout.adapters.venues.shapes import Shape, rows, table
-from tieout.adapters.venues.venue import Gathered, VenueFeed, in_millis, together
+from tieout.adapters.venues.venue import Gathered, VenueFeed, together
 from tieout.core.live import Ask, Permissions, Witness
 from tieout.core.money import add
 
@@ -246,11 +247,18 @@ class BinanceSpot(Binance):
             self._dividends(found),
             *(self._transfers(kind, found) for kind in TRANSFERS),
         )
-        found.notes.append("conversions of dust are not listed as movements")
+        found.notes.append(
+            "conversions (also of dust), fiat payments, P2P, Pay and transfers between accounts "
+            "(sub-accounts) are not listed as movements"
+        )
 
     async def _deposits(self, found: Gathered) -> None:
         pages = await self._wallet_pages(
-            "sapiGetCapitalDepositHisrec", found, rows(), lambda raw: (raw.get("id"), raw["txId"])
+            "sapiGetCapitalDepositHisrec",
+            found,
+            rows(),
+            lambda raw: (raw.get("id"), raw["txId"]),
+            before=UNDERWAY,
         )
 
         def parse(raw: Raw) -> Values | None:
@@ -354,8 +362,11 @@ class BinanceSpot(Binance):
         *,
         limit: int = PAGE,
         extra: Mapping[str, Any] | None = None,
+        before: int = 0,
     ) -> Pages:
+        """A list of the wallet, of the window and of the milliseconds `before` it."""
         since, until = in_millis(found.window)
+        since = max(0, since - before)
         name = "size" if endpoint == "sapiGetAssetTransfer" else "limit"
 
         async def fetch(start: int, end: int) -> list[Any]:

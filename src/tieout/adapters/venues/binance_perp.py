@@ -33,10 +33,10 @@ from tieout.adapters.venues.cells import (
     text_or_none,
 )
 from tieout.adapters.venues.markets import Market, Markets, price_parser
-from tieout.adapters.venues.paging import Pages, by_window
+from tieout.adapters.venues.paging import Pages, by_window, in_millis
 from tieout.adapters.venues.second import named, there
 from tieout.adapters.venues.shapes import rows, table
-from tieout.adapters.venues.venue import Gathered, in_millis, together
+from tieout.adapters.venues.venue import Gathered, together
 from tieout.core.live import Ask, Witness
 
 SPAN: Final = 7 * DAY

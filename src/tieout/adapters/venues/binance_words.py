@@ -46,11 +46,23 @@ CODES: Final[Mapping[str, Action]] = {
     "-1021": Action.CLOCK,
 }
 
+_PARTS: Final = ("sapi", "fapi", "dapi", "eapi", "papi")
+
+
+def part_of(method: str) -> str:
+    """`fapi` of `fapiPrivateV3GetBalance`: a host, and a permission, of its own.
+
+    A key that may not ask one of them is told -2015, in the words for a key that is no good.
+    """
+    return next((part for part in _PARTS if method.startswith(part)), "api")
+
+
 BINANCE: Final = Wire(
     exchange="binance",
     code_of=code_of,
     codes=CODES,
     statuses={403: Action.WAIT},  # the web application firewall
+    part=part_of,
     burst=5.0,  # 500 of the 6000 that spot allows a minute
     clock=("publicGetTime", lambda data: int(data["serverTime"])),
     # The weights that Binance states; ccxt has 1, or nothing, for the later versions of these.
@@ -103,6 +115,14 @@ DEPOSITED: Final = frozenset({"1", "6"})
 OLD_ORDERS: Final = "orders from before the window that ended in it are not listed"
 
 WALLET_SPAN: Final = 90 * DAY
+
+UNDERWAY: Final = 30 * DAY
+"""Milliseconds for which a deposit may be seen and not yet credited.
+
+It is listed by when it was seen (`insertTime`), and counts from when it was credited. Most take
+minutes; a network that stands still, or a review, takes days or weeks. With a window of less than
+60 days this is still one question.
+"""
 
 
 def order_key(raw: Raw) -> Any:

@@ -12,16 +12,24 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final
 
-from tieout.adapters.venues.bitget_rows import ledger_kind, order, trade, uta_order, uta_trade
+from tieout.adapters.venues.bitget_rows import (
+    UNIFIED,
+    ledger_kind,
+    order,
+    trade,
+    uta_order,
+    uta_trade,
+)
 from tieout.adapters.venues.cells import MILLI, Raw, Values, millis, number, number_or_none, text
 from tieout.adapters.venues.classify import Action, Misshapen, Wire
 from tieout.adapters.venues.forms import digits, held, moved
 from tieout.adapters.venues.markets import Market, Markets
-from tieout.adapters.venues.paging import Pages, Stalled, by_window
+from tieout.adapters.venues.paging import Pages, Stalled, by_window, in_millis
 from tieout.adapters.venues.second import summed, there
 from tieout.adapters.venues.shapes import rows, rows_at
 from tieout.adapters.venues.spot import SpotFeed
-from tieout.adapters.venues.venue import Gathered, in_millis
+from tieout.adapters.venues.venue import Gathered
+from tieout.core.entries import Conventions
 from tieout.core.live import Ask, Witness
 from tieout.core.money import add
 
@@ -71,6 +79,15 @@ class BitgetSpot(SpotFeed):
     def _uta(self) -> bool:
         return self._settings.options.get("uta") is True
 
+    @property
+    def _wallet(self) -> str:
+        return UNIFIED if self._uta else "spot"
+
+    @property
+    def conventions(self) -> Conventions:
+        """Which wallet a record is about that names none: the venue's name does not tell."""
+        return Conventions(UNIFIED, UNIFIED) if self._uta else Conventions()
+
     async def _load_markets(self) -> Markets:
         def read(raw: Raw) -> Market:
             return self._pair(
@@ -89,6 +106,7 @@ class BitgetSpot(SpotFeed):
 
     async def _balances(self, _: Ask, found: Gathered) -> None:
         at = self._client.now()
+        found.wallets = frozenset({self._wallet})
         if self._uta:
             assets = await self._call("privateUtaGetV3AccountAssets", shape=_assets)
             found.read(assets, lambda raw: self._unified(raw, at))
@@ -116,7 +134,7 @@ class BitgetSpot(SpotFeed):
         free = number_or_none(raw, "available")
         return {
             "currency": self._code(text(raw, "coin")),
-            "wallet": "unified",
+            "wallet": UNIFIED,
             "total": number(raw, "balance"),
             "free": free,
             "used": number_or_none(raw, "locked"),
@@ -236,7 +254,8 @@ class BitgetSpot(SpotFeed):
         id_ = text(raw, "id" if uta else "billId")
         amount = number(raw, "amount" if uta else "size")
         at = millis(raw, "ts" if uta else "cTime")
-        return moved(id_, kind, self._code(text(raw, "coin")), amount, at, id_)
+        currency = self._code(text(raw, "coin"))
+        return moved(id_, kind, currency, amount, at, id_, wallet=self._wallet)
 
     # Pages
 

@@ -24,6 +24,9 @@ from tieout.adapters.venues.cells import (
 from tieout.adapters.venues.forms import partly
 from tieout.adapters.venues.markets import Markets
 
+UNIFIED: Final = "unified"
+"""The wallet of a unified account, which pays for everything."""
+
 _SIDES: Final = {"buy": "buy", "sell": "sell"}
 _SCOPES: Final = {"taker": "taker", "maker": "maker"}
 _STATUSES: Final = {
@@ -118,6 +121,7 @@ def uta_trade(markets: Markets, code: Code) -> Parser:
             "fee": fee,
             "fee_currency": None if currency is None else code(currency),
             "timestamp": millis(raw, "createdTime"),
+            "wallet": UNIFIED,
             "liquidity": choice(raw, "tradeScope", _SCOPES),
             "exec_type": "trade",
         }

@@ -40,10 +40,10 @@ from tieout.adapters.venues.cells import (
     text_or_none,
 )
 from tieout.adapters.venues.markets import Market, Markets, listed, price_parser, step
-from tieout.adapters.venues.paging import Pages, by_cursor
+from tieout.adapters.venues.paging import Pages, by_cursor, in_millis
 from tieout.adapters.venues.second import named, there
 from tieout.adapters.venues.shapes import table
-from tieout.adapters.venues.venue import Gathered, VenueFeed, in_millis, together
+from tieout.adapters.venues.venue import Gathered, VenueFeed, together
 from tieout.core.live import Ask, Permissions, Witness
 
 COINS_AT_ONCE: Final = 10

@@ -64,6 +64,10 @@ def _no_code(data: Any) -> tuple[str, str] | None:  # noqa: ARG001
     return None
 
 
+def _whole(method: str) -> str:  # noqa: ARG001
+    return ""
+
+
 def _any_object(data: Any) -> str | None:
     """Of an exchange of which nothing is known: an object that says something, or a list."""
     if isinstance(data, dict):
@@ -89,6 +93,8 @@ class Wire:
         ccxt: errors without a known code are left to ccxt's own tables.
         options: of ccxt's class.
         burst: seconds of its pace of questions that may be asked at once.
+        part: ccxt's name of a question to the part of the exchange's API that it is about, where
+            a key may be refused for one and good for another by one and the same code.
         costs: (ccxt's section, path) to what a question takes of the rate limit, where ccxt is
             wrong; in its units.
     """
@@ -107,6 +113,7 @@ class Wire:
     ccxt: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     burst: float = 1.0
+    part: Callable[[str], str] = _whole
     costs: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
     def action_of(self, code: str) -> Action | None:
@@ -209,7 +216,8 @@ def by_class(error: BaseException) -> Action:
     import ccxt
 
     table = (
-        (ccxt.AuthenticationError, Action.STOP),  # PermissionDenied and AccountSuspended too
+        (ccxt.PermissionDenied, Action.DENY),
+        (ccxt.AuthenticationError, Action.STOP),  # AccountSuspended too
         (ccxt.InvalidNonce, Action.CLOCK),
         (ccxt.DDoSProtection, Action.WAIT),
         (ccxt.RateLimitExceeded, Action.WAIT),

@@ -7,13 +7,13 @@ method, code and what to do. Secrets and signed URLs are in none of them.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tieout.adapters.venues.aside import ASIDE
 from tieout.adapters.venues.breaker import Breaker
 from tieout.adapters.venues.classify import (
     Action,
@@ -28,6 +28,7 @@ from tieout.adapters.venues.clock import FRESH, MILLI, Moment, VenueClock, sampl
 from tieout.adapters.venues.driver import exchange_of, falls
 from tieout.adapters.venues.faults import as_error, fault_of
 from tieout.adapters.venues.patience import Patience
+from tieout.adapters.venues.refusals import Refusals
 from tieout.adapters.venues.settings import VenueSettings, insecure
 from tieout.adapters.venues.shapes import Shape
 from tieout.adapters.venues.transport import Cut, HttpTransport, Transport, Unreachable
@@ -81,9 +82,10 @@ class Client:
         self._transport: Transport = transport or self._http  # type: ignore[assignment]
         self.exchange = exchange_of(settings, wire, self._reply, self._milliseconds)
         self._falls = falls()
-        self._breaker = Breaker(settings.retry.failures, settings.retry.cooldown)
+        retry = settings.retry
+        self._breakers = defaultdict[str, Breaker](lambda: Breaker(retry.failures, retry.cooldown))
         self._not_before = 0.0
-        self._refused: dict[str | None, VenueRefused] = {}  # by question; None: the key itself
+        self.refusals = Refusals(settings.name, wire)
         self._turn = asyncio.Lock()
         self._measuring = asyncio.Lock()
         self._sharpening: asyncio.Task[None] | None = None
@@ -223,42 +225,38 @@ class Client:
         """Ask until there is an answer or an error. `inner`: on behalf of a question under way."""
         source = name or self.settings.name
         patience = Patience(self.settings.retry)
+        breaker = self._breakers[self.wire.part(method)]
         if not inner:
             self._check_open(method, source, signed)
-            self._breaker.enter()
+            breaker.enter()
         try:
             while True:
                 fault = await self._held_back(patience)
                 if fault is None:
                     data, fault = await self._attempt_once(ask, shape, signed)
                 if fault is None:
-                    self._breaker.succeeded()
+                    breaker.succeeded()
+                    if signed:
+                        self.refusals.taken()
                     return data
                 error = as_error(fault, source, method, self.settings.credentials)
                 if isinstance(error, VenueRefused):
-                    whole = fault.action is Action.STOP and not ASIDE.get()
-                    self._refused[None if whole else method] = error
+                    self.refusals.note(error, fault, method)
                 if not await self._once_more(fault, patience, source):
-                    self._count(fault)
+                    self._count(fault, breaker)
                     raise error
         finally:
             if not inner:
-                self._breaker.left()
+                breaker.left()
 
     def _check_open(self, method: str, source: str, signed: bool) -> None:
-        refused = self._refused.get(None) or self._refused.get(method)
-        if signed and refused is not None:
-            raise VenueRefused(
-                f"not asked, since the venue refused this key before: {refused.what}",
-                venue=source,
-                method=method,
-                code=refused.code,
-                hint=refused.hint,
-            )
-        left = self._breaker.remaining()
+        if signed:
+            self.refusals.check(method, source)
+        breaker = self._breakers[self.wire.part(method)]
+        left = breaker.remaining()
         if left > 0:
             raise VenueError(
-                f"not asked: the last {self._breaker.failures} questions failed, and the circuit "
+                f"not asked: the last {breaker.failures} questions failed, and the circuit "
                 f"breaker lets the next one through in {left:.0f} s",
                 venue=source,
                 method=method,
@@ -282,12 +280,13 @@ class Client:
             await asyncio.sleep(delay)
         return delay is not None
 
-    def _count(self, fault: Fault) -> None:
+    @staticmethod
+    def _count(fault: Fault, breaker: Breaker) -> None:
         """What the breaker learns: an answer, even a refusal, is a sign of life."""
         if fault.action in (Action.RETRY, Action.MALFORMED):
-            self._breaker.failed()
+            breaker.failed()
         elif fault.action in (Action.REJECT, Action.UNSUPPORTED, Action.CLOCK):
-            self._breaker.succeeded()
+            breaker.succeeded()
 
     async def _held_back(self, patience: Patience) -> Fault | None:
         """Wait until the venue allows; a fault where that is too long."""

@@ -169,6 +169,7 @@ class CoinbaseSpot(SpotFeed):
             }
             for (currency, wallet), (free, used) in sums.items()
         ]
+        found.wallets = frozenset({"spot", "funding", *(wallet for _, wallet in sums)})
         found.read(rows, dict)
         found.notes.append("balances are those of the key's portfolio; staked assets are not")
 

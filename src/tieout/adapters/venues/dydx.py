@@ -129,6 +129,7 @@ class DydxPerp(VenueFeed):
             except BadCell as why:
                 found.rows.refuse(each, str(why))
                 return
+        found.wallets = frozenset({"futures"})
         row = {"currency": "USDC", "wallet": "futures", "total": total, "as_of": at}
         found.read([row], dict)
         found.notes.append(

@@ -34,8 +34,8 @@ _HINTS: Final[Mapping[Action, str]] = {
     Action.RETRY: "the side is unknown until it answers; the venue's status page may say more",
     Action.WAIT: "ask less often (`every:`), or give this key to one process only",
     Action.CLOCK: "set this machine's clock (NTP), then `tieout doctor`",
-    Action.STOP: "check the key, its permissions and its IP list at the venue; nothing is asked "
-    "with it before Tieout is started again",
+    Action.STOP: "check the key, its permissions and its IP list at the venue; what it "
+    "is refused for is not asked before Tieout is started again",
     Action.DENY: "give the key this permission at the venue (reading is enough), then start again",
     Action.REJECT: "the question does not fit the account: check symbols and the kind of account",
     Action.UNSUPPORTED: "take this record type out of the reconciliation of this source",

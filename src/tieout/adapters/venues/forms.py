@@ -33,12 +33,15 @@ def moved(
     at: int,
     reference: str | None = None,
     symbol: str | None = None,
+    *,
+    wallet: str = "spot",
 ) -> Values:
     """A movement; `amount` is signed."""
     values: dict[str, Value] = {
         "movement_id": id_,
         "type": kind,
         "currency": currency,
+        "wallet": wallet,
         "symbol": symbol,
         "amount": amount,
         "reference": reference,

@@ -32,11 +32,11 @@ from tieout.adapters.venues.cells import (
 from tieout.adapters.venues.classify import Action, Misshapen, Wire
 from tieout.adapters.venues.forms import digits, held, moved, nanos, partly
 from tieout.adapters.venues.markets import Market, Markets
-from tieout.adapters.venues.paging import Pages, by_window
+from tieout.adapters.venues.paging import Pages, by_window, in_millis
 from tieout.adapters.venues.second import summed, there
 from tieout.adapters.venues.shapes import rows, table
 from tieout.adapters.venues.spot import SpotFeed
-from tieout.adapters.venues.venue import Gathered, in_millis
+from tieout.adapters.venues.venue import Gathered
 from tieout.core.live import Answer, Ask, Permissions, Witness
 from tieout.core.money import subtract
 from tieout.errors import VenueUnsupported
@@ -174,6 +174,7 @@ class GateioSpot(SpotFeed):
             currency = self._code(text(raw, "currency"))
             return held(currency, number(raw, "available"), number(raw, "locked"), at)
 
+        found.wallets = frozenset({"spot"})
         found.read(accounts, parse)
         found.notes.append("what is lent or staked (Earn) is not among the spot balances")
 

@@ -16,13 +16,16 @@ from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, ClassVar, Final
 
+from msgspec.structs import replace
+
 from tieout.adapters.venues import generic_rows as parsers
 from tieout.adapters.venues.cells import Raw
 from tieout.adapters.venues.classify import Misshapen, Wire
-from tieout.adapters.venues.markets import Markets, listed, market_of
-from tieout.adapters.venues.paging import Pages, Stalled, by_window
+from tieout.adapters.venues.markets import Market, Markets, listed, market_of
+from tieout.adapters.venues.paging import Pages, Stalled, by_window, in_millis
 from tieout.adapters.venues.shapes import rows, table
-from tieout.adapters.venues.venue import Gathered, VenueFeed, in_millis, together
+from tieout.adapters.venues.venue import Gathered, VenueFeed, together
+from tieout.core.entries import VENUES, Conventions
 from tieout.core.live import Ask
 
 DAY: Final = 86_400_000
@@ -81,6 +84,37 @@ class GenericVenue(VenueFeed):
             str(given) if given else ("spot" if self._client.exchange.has.get("spot") else "swap")
         )
 
+    @property
+    def _wallet(self) -> str:
+        """The one that it is asked about: its balances, and what moves them."""
+        return str(self._settings.options.get("wallet") or _WALLETS.get(self._kind, "spot"))
+
+    def _paying(self, market: Market) -> str | None:
+        """The wallet that a fill is paid from; None where it is of the other kind of account."""
+        if self._settings.options.get("wallet") or self._contracts == (market.settle is not None):
+            return self._wallet
+        return None
+
+    @property
+    def _contracts(self) -> bool:
+        return self._kind in ("swap", "future")
+
+    @property
+    def _arrivals(self) -> str:
+        """Where deposits arrive: in the spot wallet, where the exchange has one. An exchange with
+        one wallet for everything looks like that as well: then `options: {wallet: ...}` says so."""
+        elsewhere = self._client.exchange.has.get("spot") is True
+        given = self._settings.options.get("wallet")
+        return "spot" if elsewhere and not given and self._kind != "spot" else self._wallet
+
+    @property
+    def conventions(self) -> Conventions:
+        """Which wallet a record is about that names none: it depends on the options."""
+        usual, wallet = VENUES.get(self.exchange, Conventions()), self._wallet
+        if self._contracts:
+            return replace(usual, derivatives=wallet, arrivals=self._arrivals)
+        return replace(usual, spot=wallet, arrivals=self._arrivals)
+
     def _feature(self, method: str, name: str) -> Any:
         """What ccxt says of a method for this kind of market; None where it does not."""
         found: Any = (self._client.exchange.features or {}).get(self._kind) or {}
@@ -133,8 +167,8 @@ class GenericVenue(VenueFeed):
         at = self._client.now()
         whole = await self._unified("fetch_balance", shape=table(has=("total",)))
         body = [{**whole[code], "currency": code} for code in whole["total"]]
-        wallet = str(self._settings.options.get("wallet") or _WALLETS.get(self._kind, "spot"))
-        found.read(body, parsers.balance(wallet, at))
+        found.wallets = frozenset({self._wallet})
+        found.read(body, parsers.balance(self._wallet, at))
         if self._kind != "spot":
             found.notes.append("a total may contain unrealised PnL: ccxt does not tell it apart")
 
@@ -180,7 +214,7 @@ class GenericVenue(VenueFeed):
 
     async def _trades(self, ask: Ask, found: Gathered) -> None:
         markets = await self.markets()
-        parse = parsers.trade(markets)
+        parse = parsers.trade(markets, self._paying)
 
         async def one(symbol: str | None) -> None:
             window = in_millis(found.window)
@@ -193,14 +227,14 @@ class GenericVenue(VenueFeed):
         window = in_millis(found.window)
         if self._has("fetchLedger"):
             book = await self._pages("fetchLedger", "fetch_ledger", None, window)
-            found.read(book, parsers.ledger)
+            found.read(book, parsers.ledger(self._wallet))
             return
         arrived, left = await together(
             self._pages("fetchDeposits", "fetch_deposits", None, window),
             self._pages("fetchWithdrawals", "fetch_withdrawals", None, window),
         )
-        found.read(arrived, parsers.deposit)
-        found.read(left, parsers.withdrawal)
+        found.read(arrived, parsers.deposit(self._arrivals))
+        found.read(left, parsers.withdrawal(self._arrivals))
         found.notes.append("movements are deposits and withdrawals only")
 
     # Symbols and pages

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
@@ -99,8 +99,8 @@ def position(markets: Markets, at: int) -> Parser:
     return parse
 
 
-def trade(markets: Markets) -> Parser:
-    """Fills. ccxt keeps the fees of several currencies in a list; a record has one."""
+def trade(markets: Markets, paying: Callable[[Market], str | None]) -> Parser:
+    """Fills. ccxt lists the fees of several currencies; a record has one. `paying`: the wallet."""
 
     def parse(raw: Raw) -> Values:
         market = _market(markets, raw)
@@ -115,6 +115,7 @@ def trade(markets: Markets) -> Parser:
             "fee": fee,
             "fee_currency": currency,
             "timestamp": _time(raw, "timestamp"),
+            "wallet": paying(market),
             "liquidity": raw.get("takerOrMaker") if raw.get("takerOrMaker") in _LIQUIDITY else None,
             "exec_type": "trade",
         }
@@ -166,35 +167,48 @@ def order(markets: Markets) -> Parser:
     return parse
 
 
-def ledger(raw: Raw) -> Values | None:
-    """A row of a ledger, unless trades made it. `amount` is unsigned."""
-    kind = text(raw, "type")
-    if kind not in _LEDGER:
-        raise BadCell("type", f"type: {kind!r} is unknown here")
-    meaning = _LEDGER[kind]
-    if meaning is None:
-        return None
-    sign = choice(raw, "direction", {"in": "in", "out": "out"})
-    amount = number(raw, "amount").copy_abs()
-    return _moved(raw, text(raw, "id"), meaning, amount if sign == "in" else amount.copy_negate())
+def ledger(wallet: str) -> Parser:
+    """Rows of the ledger of `wallet`, but for what trades made. `amount` is unsigned."""
+
+    def parse(raw: Raw) -> Values | None:
+        kind = text(raw, "type")
+        if kind not in _LEDGER:
+            raise BadCell("type", f"type: {kind!r} is unknown here")
+        meaning = _LEDGER[kind]
+        if meaning is None:
+            return None
+        sign = choice(raw, "direction", {"in": "in", "out": "out"})
+        amount = number(raw, "amount").copy_abs()
+        signed = amount if sign == "in" else amount.copy_negate()
+        return _moved(raw, text(raw, "id"), meaning, signed, wallet)
+
+    return parse
 
 
-def deposit(raw: Raw) -> Values | None:
-    """A deposit that arrived."""
-    if raw.get("status") != "ok":
-        return None
-    return _moved(raw, f"deposit:{_named(raw)}", "transfer", number(raw, "amount"))
+def deposit(wallet: str) -> Parser:
+    """Deposits that arrived, in `wallet`."""
+
+    def parse(raw: Raw) -> Values | None:
+        if raw.get("status") != "ok":
+            return None
+        return _moved(raw, f"deposit:{_named(raw)}", "transfer", number(raw, "amount"), wallet)
+
+    return parse
 
 
-def withdrawal(raw: Raw) -> Values | None:
-    """A withdrawal that was not given up; its fee, where one is stated in its currency, too."""
-    if raw.get("status") in ("failed", "canceled"):
-        return None
-    amount = number(raw, "amount").copy_negate()
-    fee = raw.get("fee")
-    if isinstance(fee, dict) and fee.get("currency") == raw.get("currency"):
-        amount = subtract(amount, number_or_none(fee, "cost") or Decimal(0))
-    return _moved(raw, f"withdrawal:{_named(raw)}", "transfer", amount)
+def withdrawal(wallet: str) -> Parser:
+    """Withdrawals that were not given up; a fee that is stated in their currency, too."""
+
+    def parse(raw: Raw) -> Values | None:
+        if raw.get("status") in ("failed", "canceled"):
+            return None
+        amount = number(raw, "amount").copy_negate()
+        fee = raw.get("fee")
+        if isinstance(fee, dict) and fee.get("currency") == raw.get("currency"):
+            amount = subtract(amount, number_or_none(fee, "cost") or Decimal(0))
+        return _moved(raw, f"withdrawal:{_named(raw)}", "transfer", amount, wallet)
+
+    return parse
 
 
 def price(markets: Markets, kind: str, at: int) -> Parser:
@@ -215,11 +229,12 @@ def _named(raw: Raw) -> str:
     return text_or_none(raw, "id") or text(raw, "txid")
 
 
-def _moved(raw: Raw, id_: str, kind: str, amount: Decimal) -> Values:
+def _moved(raw: Raw, id_: str, kind: str, amount: Decimal, wallet: str) -> Values:
     return {
         "movement_id": id_,
         "type": kind,
         "currency": text(raw, "currency"),
+        "wallet": wallet,
         "symbol": None,
         "amount": amount,
         "reference": text_or_none(raw, "referenceId") or text_or_none(raw, "txid"),

@@ -24,10 +24,10 @@ from tieout.adapters.venues.cells import MILLI, BadCell, Raw, Values, millis, nu
 from tieout.adapters.venues.classify import Action, Misshapen, Wire
 from tieout.adapters.venues.hyperliquid_pages import ascending, reached
 from tieout.adapters.venues.markets import Market, Markets
-from tieout.adapters.venues.paging import Pages
+from tieout.adapters.venues.paging import Pages, in_millis
 from tieout.adapters.venues.shapes import Shape, rows_at, table, table_at
 from tieout.adapters.venues.shapes import rows as list_of
-from tieout.adapters.venues.venue import Gathered, VenueFeed, in_millis, together
+from tieout.adapters.venues.venue import Gathered, VenueFeed, together
 from tieout.core.live import Answer, Ask, Permissions
 from tieout.core.money import add, subtract
 from tieout.errors import UsageError, VenueError, VenueRefused
@@ -213,11 +213,12 @@ class HyperliquidPerp(VenueFeed):
         moment = found.stated_at
         found.read(
             [{"currency": currency, "total": total} for currency, total in totals.items()],
-            lambda raw: {**raw, "wallet": "futures", "as_of": moment},
+            lambda raw: {**raw, "wallet": rows.CASH, "as_of": moment},
         )
         if not self._spot:
             margins = frozenset(self._collateral(markets, dex) for dex, _ in states)
             found.symbols = margins if ask.symbols is None else margins & ask.symbols
+        found.wallets = frozenset({rows.CASH, "spot"} if self._spot else {rows.CASH})
         found.notes.append("cash is the account's value less unrealised PnL, as the venue rounds")
         if self._spot:
             await self._spot_balances(found)

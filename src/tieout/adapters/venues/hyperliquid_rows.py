@@ -39,6 +39,9 @@ WRAPPED: Final[Mapping[str, str]] = {
 }
 """Tokens of the spot market that stand for another: the names that ccxt gives them."""
 
+CASH: Final = "futures"
+"""The wallet that the perpetuals' cash is called."""
+
 _SIDES: Final = {"B": "buy", "A": "sell"}
 STILL_OPEN: Final = frozenset({"open", "triggered"})
 _STATUSES: Final = {"open": "open", "triggered": "open", "filled": "filled", "expired": "expired"}
@@ -193,6 +196,7 @@ def realised(markets: Markets) -> Parser:
             "movement_id": f"pnl:{text(raw, 'tid')}:{choice(raw, 'side', _SIDES)}",
             "type": "settlement",
             "currency": market.settle,
+            "wallet": CASH,
             "symbol": market.symbol,
             "amount": pnl,
             "reference": text(raw, "tid"),
@@ -213,6 +217,7 @@ def funding(markets: Markets) -> Parser:
             "movement_id": f"funding:{text(raw, 'time')}:{native}",
             "type": "funding",
             "currency": market.settle,
+            "wallet": CASH,
             "symbol": market.symbol,
             "amount": number(delta, "usdc"),
             "reference": None,
@@ -238,6 +243,7 @@ def ledger_update(address: str) -> Parser:
             "movement_id": f"{text(raw, 'hash')}:{text(raw, 'time')}:{text(delta, 'type')}",
             "type": kind,
             "currency": currency,
+            "wallet": CASH,
             "symbol": None,
             "amount": amount,
             "reference": text(raw, "hash"),

@@ -35,6 +35,7 @@ from tieout.adapters.venues.kraken_words import (
     SECOND,
     SIDES,
     STATUSES,
+    WALLETS,
     balances,
     by_id,
     counted,
@@ -315,6 +316,10 @@ class KrakenSpot(Kraken):
 
         # Several buckets may be one wallet (`.F` and `.M`): these are added up.
         found.read(one_row_a_wallet(raws, lambda raw: self._asset(str(raw["id"]))), parse)
+        # An answer tells of every bucket. One of another name is known by having been there.
+        seen: set[str] = self._client.markets.setdefault("buckets", set())
+        seen.update(str(each.values["wallet"]) for each in found.rows.records)
+        found.wallets = WALLETS | seen
 
     async def _second_balances(self, ask: Ask, _: frozenset[str]) -> Witness:
         found = await self._call("privatePostBalance", shape=there(balances, "id", "balance"))

@@ -82,6 +82,9 @@ STATUSES: Final = {
 BUCKETS: Final = {"F": "earn", "M": "earn", "B": "earn", "P": "earn", "S": "staked"}
 """Suffixes of assets to wallets. Any other is a wallet of its own, under the suffix's name."""
 
+WALLETS: Final = frozenset({"spot", *BUCKETS.values(), "hold", "t"})
+"""The wallets that an answer about balances covers, also those with nothing in them."""
+
 LEDGER: Final = {
     "deposit": "transfer",
     "withdrawal": "transfer",

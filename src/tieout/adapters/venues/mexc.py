@@ -28,15 +28,17 @@ from tieout.adapters.venues.cells import (
 from tieout.adapters.venues.classify import Action, Wire
 from tieout.adapters.venues.forms import digits, flag, held, moved
 from tieout.adapters.venues.markets import Market, Markets
-from tieout.adapters.venues.paging import by_window
+from tieout.adapters.venues.paging import Pages, by_window, in_millis
 from tieout.adapters.venues.shapes import rows, rows_at, table_at
 from tieout.adapters.venues.spot import SpotFeed
-from tieout.adapters.venues.venue import Gathered, in_millis, together
+from tieout.adapters.venues.venue import Gathered, together
 from tieout.core.live import Ask
 
 DAY: Final = 86_400_000
 """Milliseconds."""
 KEPT: Final = 30 * DAY
+UNDERWAY: Final = 30 * DAY
+"""For which a deposit may be seen, by which it is listed, and not yet credited."""
 TRADES_A_PAGE: Final = 100
 ORDERS_A_PAGE: Final = 1_000
 
@@ -108,6 +110,7 @@ class MexcSpot(SpotFeed):
             currency = self._code(text(raw, "asset"))
             return held(currency, number(raw, "free"), number(raw, "locked"), at)
 
+        found.wallets = frozenset({"spot"})
         found.read(account, parse)
 
     async def _orders(self, ask: Ask, found: Gathered) -> None:
@@ -181,12 +184,12 @@ class MexcSpot(SpotFeed):
         since, until = in_millis(found.window)
         where = {"startTime": since, "endTime": until, "limit": 1_000}
         arrived, left, *between = await together(
-            self._call("spotPrivateGetCapitalDepositHisrec", where, rows()),
+            self._deposits(max(0, since - UNDERWAY), until),
             self._call("spotPrivateGetCapitalWithdrawHistory", where, rows()),
             *(self._transfers(wallet, out, since, until) for wallet, out in _WAYS),
         )
-        if len(arrived) >= 1_000 or len(left) >= 1_000:
-            found.reasons.append("more deposits or withdrawals than one answer holds")
+        if len(left) >= 1_000:
+            found.reasons.append("more withdrawals than one answer holds")
         found.read(arrived, self._deposit)
         found.read(left, self._withdrawal)
         for (_wallet, out), transfers in zip(_WAYS, between, strict=True):
@@ -196,10 +199,22 @@ class MexcSpot(SpotFeed):
             "changes a balance (gifts, conversions, transfers to other users) is not listed"
         )
 
+    async def _deposits(self, since: int, until: int) -> Pages:
+        async def page(start: int, end: int) -> list[Any]:
+            where = {"startTime": start, "endTime": end, "limit": 1_000}
+            return list(await self._call("spotPrivateGetCapitalDepositHisrec", where, rows()))
+
+        def key(raw: Raw) -> Any:
+            return raw.get("txId") or id(raw)
+
+        return await by_window(page, key, since=since, until=until, span=7 * DAY, limit=1_000)
+
     def _deposit(self, raw: Raw) -> Values | None:
+        """It counts from when it was last changed: when it was credited."""
         if text(raw, "status") not in _ARRIVED:
             return None
-        id_, at = text(raw, "txId"), millis(raw, "insertTime")
+        id_ = text(raw, "txId")
+        at = millis_or_none(raw, "updateTime") or millis(raw, "insertTime")
         return moved(f"deposit:{id_}", "transfer", self._coin(raw), number(raw, "amount"), at, id_)
 
     def _withdrawal(self, raw: Raw) -> Values | None:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from tieout.adapters.venues.cells import Raw
+from tieout.adapters.venues.cells import MILLI, Raw
 
 Key: TypeAlias = Callable[[Raw], Hashable]
 """A row to its identity."""
@@ -255,3 +255,9 @@ async def _offsets(
             raise Stalled(f"it says that it has {count:,} rows, and ends after {offset:,}")
         last = key(rows[-1])
         offset += max(1, len(rows) - overlap)
+
+
+def in_millis(window: tuple[int, int] | None) -> tuple[int, int]:
+    """A window in the milliseconds that contain it."""
+    assert window is not None
+    return window[0] // MILLI, window[1] // MILLI

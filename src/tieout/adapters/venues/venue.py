@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, TypeVar
 
 from tieout.adapters.venues.aside import looking_aside
-from tieout.adapters.venues.cells import MILLI, Parser, Raw, Rows, Values, bad
+from tieout.adapters.venues.cells import Parser, Raw, Rows, Values, bad
 from tieout.adapters.venues.classify import Wire
 from tieout.adapters.venues.client import Client, spans
 from tieout.adapters.venues.clock import Moment
@@ -256,6 +256,11 @@ class VenueFeed:
     async def skew(self) -> int:
         return await self._client.skew(name=self.name)
 
+    async def ahead(self) -> int:
+        await self._client.skew(name=self.name, fresh=False)
+        moment = self._client.clock.moment()
+        return self._client.earliest(moment) - moment.wall
+
     async def permissions(self) -> Permissions:
         """What the key may do; this adapter cannot say."""
         return Permissions()
@@ -391,9 +396,3 @@ async def together(*asks: Awaitable[Any]) -> list[Any]:
 def cut_at(moment: int, window: tuple[int, int] | None) -> tuple[int, int] | None:
     """The part of a window that is not behind `moment`."""
     return None if window is None else (min(window[0], moment), min(window[1], moment))
-
-
-def in_millis(window: tuple[int, int] | None) -> tuple[int, int]:
-    """A window in the milliseconds that contain it."""
-    assert window is not None
-    return window[0] // MILLI, window[1] // MILLI

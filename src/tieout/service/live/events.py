@@ -4,6 +4,7 @@ The window of a run begins a lookback before the last one ended. Older trades th
 their partner are read beside it (`windows`); to older movements, which are few, the window reaches
 back. Both sides are read a little further back: what lies there was judged before, and is only a
 possible partner, so that a fill that the two sides date differently is not missing at the edge.
+Where something has gone that was there before, both are read again; see `heard`.
 """
 
 from __future__ import annotations
@@ -52,13 +53,17 @@ async def compare_events(
     timing, now = setup.timing, bench.now()
     begin = now - timing.full if cursor is None else min(cursor, now) - timing.lookback
     begin = min(each for each in (begin, since) if each is not None)
-    read = await _read(setup, begin, now, waiting)
+    read = await _confirmed(setup, bench, begin, waiting)
     gone = [each.since for each in waiting if _gone(each, read.told, setup.summed)]
     if gone and min(gone) < read.begin:  # another may stand in its place, at any time
-        read = await _read(setup, min(read.begin, *gone), now, waiting)
-    told, begin = read.told, read.begin
+        read = await _read(setup, min(read.begin, *gone), bench.now(), waiting)
+    told, begin, now = read.told, read.begin, read.now
     left = await left_of(setup, bench, waiting, begin, read.untold)
     ours, theirs = told[Side.INTERNAL].whole, told[Side.EXTERNAL].whole
+    lost = _lost(setup, told)
+    newest = setup.heard.saw(theirs.records) if lost is None and theirs.complete else None
+    if lost is not None:
+        theirs = replace(theirs, reasons=(*theirs.reasons, lost))
     counts = await counting_of(setup.internal)
     placed = await _placed(setup, told[Side.INTERNAL])
     heard = now - timing.grace  # what is younger is waited for, and clocks differ
@@ -86,6 +91,7 @@ async def compare_events(
         reference=reference,
         as_of=now,
         upto=min([now, *until.values()]) if ours.complete and theirs.complete else None,
+        newest=newest,
     )
 
 
@@ -94,13 +100,45 @@ class _Read:
     """What both sides say.
 
     Attributes:
-        begin: where the window begins, UTC ns.
+        begin: where the window begins, UTC ns. `now`: where it ends.
         untold: the spans that a side does not tell whole, with why.
     """
 
     begin: int
+    now: int
     told: Mapping[Side, Told]
     untold: Mapping[Span, str]
+
+    def and_then(self, later: _Read) -> _Read:
+        """Both readings as one: what was told in either is there."""
+        return _Read(
+            later.begin,
+            later.now,
+            {side: each.and_then(later.told[side]) for side, each in self.told.items()},
+            {**self.untold, **later.untold},
+        )
+
+
+async def _confirmed(
+    setup: LiveSetup, bench: LiveBench, begin: int, waiting: Sequence[Waiting]
+) -> _Read:
+    """What both sides say, in several readings where something has gone that was there before."""
+    timing = setup.timing
+    pause = timing.grace / max(1, timing.confirmations - 1)
+    read = await _read(setup, begin, bench.now(), waiting)
+    for _ in range(timing.confirmations - 1):
+        lacks = [each for each in waiting if _gone(each, read.told, setup.summed)]
+        if not lacks and _lost(setup, read.told) is None:
+            break
+        await asyncio.sleep(pause / 1_000_000_000)
+        read = read.and_then(await _read(setup, begin, bench.now(), waiting))
+    return read
+
+
+def _lost(setup: LiveSetup, told: Mapping[Side, Told]) -> str | None:
+    if setup.rules.records != "trades":  # what a movement is dated by may change
+        return None
+    return setup.heard.lost(told[Side.EXTERNAL].window)
 
 
 async def _read(setup: LiveSetup, begin: int, now: int, waiting: Sequence[Waiting]) -> _Read:
@@ -124,12 +162,14 @@ async def _read(setup: LiveSetup, begin: int, now: int, waiting: Sequence[Waitin
         asyncio.gather(_theirs(setup, ask, known), setup.internal.fetch(ask)),
         asyncio.gather(*(beside(setup, each) for each in apart)),
     )
-    pairs = [each for each in older if not isinstance(each, str)]
+    found = zip(apart, older, strict=True)
+    pairs = {span: each for span, each in found if not isinstance(each, str)}
     return _Read(
         begin,
+        now,
         {
-            Side.INTERNAL: Told(home(setup, ours), [own for _, own in pairs]),
-            Side.EXTERNAL: Told(theirs, [other for other, _ in pairs]),
+            Side.INTERNAL: Told(home(setup, ours), {span: own for span, (_, own) in pairs.items()}),
+            Side.EXTERNAL: Told(theirs, {span: other for span, (other, _) in pairs.items()}),
         },
         {span: why for span, why in zip(apart, older, strict=True) if isinstance(why, str)},
     )
@@ -179,7 +219,7 @@ async def _placed(setup: LiveSetup, ours: Told) -> frozenset[Value] | None:
         return None
     asks = [
         Ask("orders", each.window[0] - setup.timing.closed, each.window[1], each.ask.symbols)
-        for each in (ours.window, *ours.beside)
+        for each in (ours.window, *ours.beside.values())
         if each.window is not None
     ]
     try:

@@ -7,8 +7,9 @@
    has it after `LEASE_SECONDS`.
 3. A paused monitor compares nothing; nothing that was open changes.
 4. A failure is a run that says so. After three in a row one alert is raised, and no other before
-   the matter is settled; so it is where comparisons leave something open for five minutes. What
-   fails in one monitor never touches another.
+   the matter is settled; so it is where comparisons leave something open for five minutes. Of
+   credentials that are refused there is an alert at once, and no other. What fails in one monitor
+   never touches another.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tieout.core.canonical import instant
 from tieout.core.model import RunStatus, Severity
-from tieout.errors import LeaseLost, TieoutError
+from tieout.errors import LeaseLost, TieoutError, VenueRefused
 from tieout.ports import Lease, Spending, spending
 from tieout.service.live.budget import Share
 from tieout.service.live.setup import SECOND, LiveBench, LiveSetup
-from tieout.service.live.verdict import verdict
+from tieout.service.live.verdict import refusal, verdict
 from tieout.service.runs import RunOutcome
 
 FAILURES: Final = 3
@@ -97,6 +99,7 @@ class Monitor:
         self.last: RunOutcome | None = None
         self.whole: RunOutcome | None = None
         self.trouble: str | None = None
+        self._refusal: str | None = None
         self._spent: deque[float] = deque(maxlen=2)
 
     @property
@@ -206,6 +209,7 @@ class Monitor:
             self._skipped(await bench.offload(self._elsewhere))
             return None
         renewing = asyncio.create_task(self._renew())
+        refused: list[VenueRefused] = []
         spent = Spending()
         token = spending.set(spent)
         try:
@@ -214,6 +218,7 @@ class Monitor:
                 replace(bench, lease=lease),
                 symbols=wanted.symbols,
                 since=wanted.since,
+                refused=refused.append,
             )
         finally:
             spending.reset(token)
@@ -223,7 +228,7 @@ class Monitor:
         if wanted.symbols is None:
             self.whole = outcome
             self._spent.append(spent.seconds)
-        self._noted(outcome)
+        self._noted(outcome, refused)
         return outcome
 
     async def _paused(self) -> str | None:
@@ -263,14 +268,21 @@ class Monitor:
             if await self._bench.offload(self._acquire) is None:
                 return
 
-    def _noted(self, outcome: RunOutcome) -> None:
+    def _noted(self, outcome: RunOutcome, refused: Sequence[VenueRefused]) -> None:
         self.last, self.trouble = outcome, None
+        if refused:  # somebody has been told; once more after three of them says nothing new
+            self._refusal = refusal(refused[0])
+            logger.error("%s: %s", self.name, refused[0])
+            return
         if outcome.row.status is RunStatus.FAILED:
             self._failed("; ".join(outcome.row.reasons) or "a source failed")
             return
         if self.failures >= FAILURES:
             self._bench.notifier.settled(self._matter)
         self.failures = 0
+        if self._refusal is not None:
+            self._bench.notifier.settled(self._refusal)
+            self._refusal = None
         self._unsure(outcome)
 
     def _unsure(self, outcome: RunOutcome) -> None:

@@ -1,10 +1,11 @@
-"""Orders with an open break that were placed before the time of which orders are compared.
+"""Orders with an open break that a venue does not list: they are old, or its list is not whole.
 
-That an order has left the window is no evidence that it agrees. It is asked for by its id; where
-the venue cannot be asked so, or does not know it, its symbol is listed once more as far back as it
-was placed, but no further than a week: venues keep closed orders for a time, list some of them a
-day a question, and refuse what is beyond. Where that gives nothing either, the break can neither
-be confirmed nor cleared any more, and stays; the run says so.
+That an order has left the window, or the list, is no evidence that it agrees. It is asked for by
+its id; where the venue cannot be asked so, or does not know it, its symbol is listed once more as
+far back as it was placed, but no further than a week: venues keep closed orders for a time, list
+some of them a day a question, and refuse what is beyond. Where that gives nothing either, and the
+venue had told of it or may have forgotten it, the break can neither be confirmed nor cleared any
+more, and stays; the run says so.
 """
 
 from __future__ import annotations
@@ -45,6 +46,14 @@ class Broken:
     items: tuple[OpenItem, ...]
     made: int
 
+    @property
+    def told(self) -> bool:
+        """Whether the venue has told of it."""
+        return any(item.side is Side.EXTERNAL for item in self.items)
+
+    def of(self, side: Side) -> list[Record]:
+        return [item.record for item in self.items if item.side is side]
+
     def ids(self) -> list[tuple[str, str]]:
         """Symbol and the venue's id."""
         pairs = ((row.values.get("symbol"), row.values.get("order_id")) for row in self.records)
@@ -73,18 +82,20 @@ def broken_orders(store: Store, name: str) -> list[Broken]:
 
 
 async def found(
-    setup: LiveSetup, listed: Answer, old: Sequence[Broken], now: int, margin: int
+    setup: LiveSetup, listed: Answer, broken: Sequence[Broken], since: int, now: int, margin: int
 ) -> tuple[Answer, list[Broken]]:
-    """The venue's list with what it says of `old`, and those of which it says nothing any more.
+    """The venue's list with what it says of `broken`, and those of which it says nothing any more.
 
     Args:
         listed: what is open, and what was closed lately.
+        since: from when on orders are listed, UTC ns.
         margin: by which a list reaches back further than it has to, nanoseconds.
 
     Raises:
         SourceError: the venue gave no list.
     """
-    left = _unlisted(old, listed)
+    # What it has told of does not go away: a list without that is not whole.
+    left = _unlisted([each for each in broken if each.told or each.made < since], listed)
     if left:
         rows = await _by_id(setup.external, left)
         listed = replace(listed, records=tuple(merged(listed.records, rows)))
@@ -92,10 +103,11 @@ async def found(
     first = now - max(setup.timing.closed, REACH)
     young = [each for each in left if each.made >= first]
     if young:
-        since = min(each.made for each in young) - setup.timing.lag - margin
-        ask = Ask("orders", since=since, symbols=symbols_of(young), known=True)
+        reach = min(each.made for each in young) - setup.timing.lag - margin
+        ask = Ask("orders", since=reach, symbols=symbols_of(young), known=True)
         listed = both(listed, await setup.external.fetch(ask))
-    return listed, [each for each in _unlisted(left, listed) if each.made < first]
+    left = _unlisted(left, listed)
+    return listed, [each for each in left if each.told or each.made < first]
 
 
 async def _by_id(venue: Feed, old: Sequence[Broken]) -> list[Record]:
@@ -159,6 +171,6 @@ def note(lost: Sequence[Broken]) -> tuple[str, ...]:
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     oldest = instant(min(each.made for each in lost))[:10]
     return (
-        f"too old to be confirmed any more, and left as they are: order {', '.join(names[:5])}"
+        f"not told of by the venue any more, and left as they are: order {', '.join(names[:5])}"
         f"{more}, the oldest of {oldest}",
     )

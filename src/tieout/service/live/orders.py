@@ -10,7 +10,8 @@
    doubt.
 5. A submit that timed out has no id of the venue's yet: it is looked for by the client id. The old
    leg of a cancel and replace was not cancelled; see `core.orders`.
-6. An order with an open break is asked for however old it is; see `old_orders`.
+6. An order with an open break is asked for however old it is, and does not go away because a
+   list lacks it that had it before; see `old_orders`.
 """
 
 from __future__ import annotations
@@ -71,14 +72,12 @@ async def compare_orders(
     first: set[Name] | None = None
     pause = timing.grace / max(1, timing.confirmations - 1)
     since = bench.now() - timing.closed
-    old = [
-        each
-        for each in broken
-        if each.made < since and (symbols is None or symbols.issuperset(symbols_of([each]) or ()))
+    broken = [
+        each for each in broken if symbols is None or symbols >= (symbols_of([each]) or frozenset())
     ]
     for attempt in range(1, timing.resamples + 1):
-        ours, theirs, gone = await _both(setup, bench.now(), since, symbols, old)
-        differing = _differing(ours, theirs)
+        ours, theirs, gone = await _both(setup, bench.now(), since, symbols, broken)
+        differing = _differing(ours, theirs) | _vanished(ours, theirs, broken, gone)
         first = set(differing) if first is None else first
         standing = {
             name: _again(standing.get(name), looks, bench.now())
@@ -103,7 +102,7 @@ async def _both(
     now: int,
     since: int,
     symbols: frozenset[str] | None,
-    old: Sequence[Broken],
+    broken: Sequence[Broken],
 ) -> tuple[Answer, Answer, list[Broken]]:
     """The venue first, then the book: what the venue knows the book may have heard by now.
 
@@ -112,7 +111,7 @@ async def _both(
     the second answer.
 
     Returns:
-        Both answers; and those of `old` about which the venue says nothing, which are in neither.
+        Both answers; and those of `broken` of which the venue says nothing, which are in neither.
     """
     known = await setup.universe.known(setup.internal, now)
     # A little further back than is compared: what lies there is only a possible partner.
@@ -123,7 +122,8 @@ async def _both(
         ask = Ask("orders", since=since - margin, symbols=frozenset(traded), known=True)
         closed = await setup.external.fetch(ask)
         opened = both(opened, closed)
-    opened, gone = await found(setup, opened, old, now, margin)
+    opened, gone = await found(setup, opened, broken, since, now, margin)
+    old = [each for each in broken if each.made < since]
     ours = await setup.internal.fetch(Ask("orders", since=since - margin, symbols=symbols))
     if old:
         first = min(each.made for each in old) - setup.timing.lag
@@ -197,6 +197,16 @@ def _differing(ours: Answer, theirs: Answer) -> Differing:
                 name = names_of(row)[0] if names_of(row) else ""
                 differing[name] = (right, left) if flip else (left, right)
     return differing
+
+
+def _vanished(
+    ours: Answer, theirs: Answer, broken: Sequence[Broken], gone: Sequence[Broken]
+) -> Differing:
+    """Orders that the book has taken back, of which the venue never told: as they do not look."""
+    own, other, left = Orders(ours.records), Orders(theirs.records), set(map(id, gone))
+    rows = (row for each in broken if id(each) not in left for row in each.of(Side.INTERNAL))
+    alone = (row for row in rows if own.partner(row) is None and other.partner(row) is None)
+    return {name: (None, None) for row in alone for name in names_of(row)[:1]}
 
 
 def _matters(row: Record) -> bool:

@@ -10,10 +10,10 @@ from typing import Final, TypeAlias
 from msgspec.structs import replace
 
 from tieout.core.compare import AMOUNTS
-from tieout.core.entries import Entry, Key, KeyKind, entries_of
+from tieout.core.entries import VENUES, Conventions, Entry, Key, KeyKind, entries_of
 from tieout.core.live import Answer
 from tieout.core.model import Record, Side, Value
-from tieout.core.money import subtract
+from tieout.core.money import add, subtract
 from tieout.core.schema import RECORD_TYPES
 from tieout.ports import Feed
 
@@ -27,6 +27,8 @@ ZERO: Final = Decimal(0)
 NAMES: Final = {"positions": ("symbol", "leg", "net"), "balances": ("currency", "wallet", "")}
 """What a key's name and part are called, and the part where a record does not say it."""
 
+_PARTS: Final = frozenset({"free", "used", "settled"})
+
 
 @dataclass(frozen=True, slots=True)
 class Home:
@@ -35,11 +37,13 @@ class Home:
     Attributes:
         account, venue: those of the venue; empty where it does not say.
         wallets: of balances, the wallets of its answer; None: every one that there is.
+        conventions: which wallet a record is about where it names none; None: those of the venue.
     """
 
     account: str = ""
     venue: str = ""
     wallets: frozenset[str] | None = None
+    conventions: Conventions | None = None
 
     def holds(self, key: Key) -> bool:
         """Whether the venue's answer is about this key."""
@@ -50,14 +54,26 @@ class Home:
         return key.kind is not KeyKind.BALANCE or self.wallets is None or key.part in self.wallets
 
     @property
-    def wallet(self) -> str:
+    def only(self) -> str:
         """The only wallet; empty where there are several, or it is not known."""
         return next(iter(self.wallets)) if self.wallets and len(self.wallets) == 1 else ""
+
+    @property
+    def wallet(self) -> str:
+        """The wallet of a balance that names none: the only one, or of several the one that the
+        venue's entries move. Empty where the answer is not about that, or does not say."""
+        usual = (self.conventions or VENUES.get(self.venue, Conventions())).home
+        return self.only or (usual if self.wallets and usual in self.wallets else "")
 
 
 def home_of(feed: Feed, answer: Answer) -> Home:
     """The home of a venue's answer."""
-    return Home(getattr(feed, "account", ""), getattr(feed, "venue", ""), answer.wallets)
+    return Home(
+        getattr(feed, "account", ""),
+        getattr(feed, "venue", ""),
+        answer.wallets,
+        getattr(feed, "conventions", None),
+    )
 
 
 def at_home(feed: Feed, rows: Iterable[Record]) -> list[Record]:
@@ -86,8 +102,28 @@ def key_of(records: str, values: Mapping[str, Value], home: Home = Home()) -> Ke
 
 
 def by_key(records: str, rows: Iterable[Record], home: Home = Home()) -> dict[Key, Record]:
-    """Positions or balances by key. Of one key a source states one amount: see `Answer`."""
-    return {key_of(records, row.values, home): row for row in rows}
+    """Positions or balances by key.
+
+    Of one key a source states one amount, see `Answer`; but a book may have an opening that names
+    no wallet, and what was booked in the venue's beside it. Together these are what it has there.
+    """
+    found: dict[Key, Record] = {}
+    for row in rows:
+        key = key_of(records, row.values, home)
+        other = found.get(key)
+        found[key] = row if other is None or records != "balances" else _both(other, row)
+    return found
+
+
+def _both(one: Record, other: Record) -> Record:
+    """Two balances of a wallet as one: the row that names it, with what both come to."""
+    if one.values.get("wallet") is None:
+        one, other = other, one
+    first, second = one.values.get("total"), other.values.get("total")
+    assert isinstance(first, Decimal)
+    assert isinstance(second, Decimal)
+    values = {**one.values, **dict.fromkeys(_PARTS & one.values.keys())}
+    return Record({**values, "total": add(first, second)}, one.identity, one.row)
 
 
 def amounts(records: str, rows: Mapping[Key, Record]) -> dict[Key, Decimal]:
@@ -106,7 +142,10 @@ def entries(answers: Iterable[Answer], kind: KeyKind, home: Home = Home()) -> li
         entry
         for answer in answers
         for entry in entries_of(
-            answer.ask.records, [_placed(each.values, home) for each in answer.records], kind=kind
+            answer.ask.records,
+            [_placed(each.values, home) for each in answer.records],
+            conventions=home.conventions,
+            kind=kind,
         )
     ]
 
@@ -114,9 +153,9 @@ def entries(answers: Iterable[Answer], kind: KeyKind, home: Home = Home()) -> li
 def _placed(values: Mapping[str, Value], home: Home) -> Mapping[str, Value]:
     """An event with its account and venue, and its wallet where nothing tells that: those that the
     amounts beside it are given as well, else the two sides' entries would not be the same ones."""
-    if values.get("account") and values.get("venue") and (values.get("wallet") or not home.wallet):
+    if values.get("account") and values.get("venue") and (values.get("wallet") or not home.only):
         return values
-    wallet = values.get("wallet") or (None if values.get("symbol") else home.wallet or None)
+    wallet = values.get("wallet") or (None if values.get("symbol") else home.only or None)
     return {
         **values,
         "account": values.get("account") or home.account or None,

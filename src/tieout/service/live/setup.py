@@ -15,6 +15,7 @@ from tieout.core.valuation import Quote
 from tieout.errors import SourceError
 from tieout.ports import Clock, Engine, Feed, Lease, Monitors, Notifier, Rows, Spool, Store
 from tieout.service.live.empty import Believed
+from tieout.service.live.heard import Heard
 from tieout.service.live.universe import Universe
 from tieout.service.setup import Progress, Reference, Standing
 
@@ -62,6 +63,7 @@ class LiveSetup:
         layouts: how the rows of the two sides are read once they are frames.
         universe: of which symbols the venue is asked for trades; grows.
         believed: the venue's last answer that nobody doubts.
+        heard: the newest trades that it has told of.
         every: nanoseconds between comparisons.
         on: what starts one: `start`, `interval`, `events`.
         quotes: prices besides those of the venue, by pair, and how old (ns) one may be; it may
@@ -79,6 +81,7 @@ class LiveSetup:
     timing: Timing = Timing()
     universe: Universe = field(default_factory=Universe)
     believed: Believed = field(default_factory=Believed)
+    heard: Heard = field(default_factory=Heard)
     every: int = 60 * SECOND
     on: frozenset[str] = frozenset({"start", "interval", "events"})
     quotes: Callable[[], tuple[Mapping[str, Quote], int | None]] | None = None
@@ -99,6 +102,8 @@ class LiveBench:
 
     Attributes:
         scan_of: records of a side -> what an engine reads.
+        skew: nanoseconds by which `now` is ahead of our clock: it is the venue's time where both
+            sides are read, since that is what their records are dated by.
     """
 
     engine: Engine
@@ -110,6 +115,7 @@ class LiveBench:
     scan_of: Callable[[Rows], Scan]
     offload: Offload
     lease: Lease | None = None
+    skew: int = 0
 
     @property
     def monitors(self) -> Monitors:
@@ -117,7 +123,7 @@ class LiveBench:
 
     def now(self) -> int:
         """UTC nanoseconds."""
-        return nanoseconds(self.clock.now())
+        return nanoseconds(self.clock.now()) + self.skew
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +132,9 @@ class Comparison:
 
     Attributes:
         internal, external: rows, or why there are none.
-        as_of: UTC nanoseconds.
-        upto: of events: until when the window was covered, for the cursor.
+        as_of: UTC nanoseconds, by our clock.
+        upto: of events: until when the window was covered, for the cursor; by the venue's clock.
+        newest: when the newest trade happened that the venue has told of, UTC ns.
     """
 
     internal: Rows | SourceError
@@ -136,3 +143,4 @@ class Comparison:
     reference: Reference
     as_of: int
     upto: int | None = None
+    newest: int | None = None

@@ -3,12 +3,14 @@
 1. A side that gave no answer makes the run `failed`; nothing that was open changes.
 2. What is compared is written and settled by the same run as files are: same breaks, same ids.
 3. A window's cursor moves only after its run was stored.
+4. Both sides are read, and deadlines pass, by the venue's clock: it dates the records. The run is
+   dated by ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 
 from tieout.core.canonical import moment
@@ -42,6 +44,7 @@ async def verdict(
     symbols: frozenset[str] | None = None,
     since: int | None = None,
     dry_run: bool = False,
+    refused: Callable[[VenueRefused], None] = lambda error: None,
 ) -> RunOutcome:
     """Compare once, confirmations included, and store the result.
 
@@ -49,6 +52,7 @@ async def verdict(
         symbols: restrict a comparison of snapshots to these; nothing else opens or clears.
         since: of events: begin the window here (UTC ns), whatever the cursor says. Once a day it
             begins further back anyway; see `daily`.
+        refused: told where it failed as the venue refuses the credentials; the alert is sent.
 
     Raises:
         StoreError: the store cannot be used, or the lease was lost.
@@ -57,12 +61,14 @@ async def verdict(
     reach = await bench.offload(lambda: _reach(setup, bench, dry_run))
     begin = min((each for each in (since, reach.since) if each is not None), default=None)
     comparison = await _compared(setup, bench, symbols, begin)
+    if isinstance(comparison.external, VenueRefused):
+        _alert(bench, comparison.external)
+        refused(comparison.external)
     outcome: RunOutcome = await bench.offload(lambda: _stored(setup, bench, comparison, dry_run))
-    if outcome.row.external is not None:
-        bench.notifier.settled(f"refused:{setup.external.name}")
     if comparison.upto is not None and not dry_run and _ended(outcome.row):
         upto = comparison.upto
-        await bench.offload(lambda: _advance(setup, bench, upto, reach))
+        newest = comparison.newest
+        await bench.offload(lambda: _advance(setup, bench, upto, newest, reach))
     return outcome
 
 
@@ -74,8 +80,12 @@ def _reach(setup: LiveSetup, bench: LiveBench, dry_run: bool) -> daily.Reach:
     return found
 
 
-def _advance(setup: LiveSetup, bench: LiveBench, upto: int, reach: daily.Reach) -> None:
+def _advance(
+    setup: LiveSetup, bench: LiveBench, upto: int, newest: int | None, reach: daily.Reach
+) -> None:
     bench.monitors.advance(setup.rules.name, upto)
+    if newest is not None:
+        bench.monitors.advance(_told(setup), newest)
     if reach.full:
         daily.end(setup, bench.monitors, upto)
 
@@ -107,20 +117,10 @@ async def _compared(
 ) -> Comparison:
     reference = await reference_of(setup.external, setup, bench)
     try:
-        if setup.rules.records in ("positions", "balances"):
-            found = await compare_snapshots(setup, bench, reference, symbols)
-            found = await without_transit(setup, bench, found)
-            if setup.rules.records == "balances":
-                return await with_movements(setup, bench, found)
-            return await with_closed(setup, bench, found)
-        if setup.rules.records == "orders":
-            broken = await bench.offload(lambda: broken_orders(bench.store, setup.rules.name))
-            return await compare_orders(setup, bench, reference, symbols, broken=broken)
-        waiting, cursor = await bench.offload(lambda: _progress(setup, bench))
-        found = await compare_events(
-            setup, bench, reference, waiting=waiting, cursor=cursor, since=since
-        )
-        return await without_transit(setup, bench, found)
+        skew = await _skew(setup.external)
+        found = await _read(setup, replace(bench, skew=skew), reference, symbols, since)
+        standing = replace(found.standing, skew=skew)
+        return replace(found, as_of=found.as_of - skew, standing=standing)
     except SourceError as error:
         return _failed(bench, error, reference)
     except CalculationError as error:  # a record does not say what it moved
@@ -128,22 +128,67 @@ async def _compared(
         return _failed(bench, SourceError(error.what, where=where, hint=error.hint), reference)
 
 
+async def _skew(venue: Feed) -> int:
+    """By how much the clock of whoever dates the records is ahead of ours at least, nanoseconds.
+
+    The least: what is young is then waited for rather too long than too short.
+    """
+    asking = getattr(venue, "ahead", None)
+    return 0 if asking is None else int(await asking())
+
+
+async def _read(
+    setup: LiveSetup,
+    bench: LiveBench,
+    reference: Reference,
+    symbols: frozenset[str] | None,
+    since: int | None,
+) -> Comparison:
+    """Both sides, read and compared. Times are by the clock of `bench`, which is the venue's."""
+    if setup.rules.records in ("positions", "balances"):
+        found = await compare_snapshots(setup, bench, reference, symbols)
+        found = await without_transit(setup, bench, found)
+        if setup.rules.records == "balances":
+            return await with_movements(setup, bench, found)
+        return await with_closed(setup, bench, found)
+    if setup.rules.records == "orders":
+        broken = await bench.offload(lambda: broken_orders(bench.store, setup.rules.name))
+        return await compare_orders(setup, bench, reference, symbols, broken=broken)
+    waiting, cursor = await bench.offload(lambda: _progress(setup, bench))
+    found = await compare_events(
+        setup, bench, reference, waiting=waiting, cursor=cursor, since=since
+    )
+    return await without_transit(setup, bench, found)
+
+
+def _told(setup: LiveSetup) -> str:
+    return f"{setup.rules.name}\ntold"  # no reconciliation is called so
+
+
 def _progress(setup: LiveSetup, bench: LiveBench) -> tuple[list[Waiting], int | None]:
     """The records that wait for their partners, and how far runs have come."""
     name, contract = setup.rules.name, RECORD_TYPES[setup.rules.records]
     held = bench.store.open_items(name, before=date.max)
+    setup.heard.before = bench.monitors.cursor(_told(setup))
     return [waiting_of(opened(each, contract)) for each in held], bench.monitors.cursor(name)
+
+
+def _alert(bench: LiveBench, error: VenueRefused) -> None:
+    bench.notifier.alert(
+        Severity.CRITICAL,
+        f"{error.venue} refuses the credentials",
+        str(error),
+        about=refusal(error),
+    )
+
+
+def refusal(error: VenueRefused) -> str:
+    """The matter of an alert: one for all monitors that a key is refused to."""
+    return f"refused:{error.matter}"
 
 
 def _failed(bench: LiveBench, error: SourceError, reference: Reference) -> Comparison:
     """Without one side nothing is known of the other either: it was asked in vain."""
-    if isinstance(error, VenueRefused):
-        bench.notifier.alert(
-            Severity.CRITICAL,
-            f"{error.venue} refuses the credentials",
-            str(error),
-            about=f"refused:{error.venue}",
-        )
     return Comparison(
         internal=error,
         external=error,

@@ -11,8 +11,8 @@ that nobody resolves must not make each comparison longer than the one before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from functools import cached_property
 from itertools import pairwise
@@ -116,14 +116,23 @@ class Told:
     """What a side says of the window, and of the spans beside it, of which it says everything."""
 
     window: Answer
-    beside: Sequence[Answer] = ()
+    beside: Mapping[Span, Answer] = field(default_factory=dict)
+
+    def and_then(self, later: Told) -> Told:
+        """With a later answer: what is in either is there. Of spans, those that both tell."""
+        spans_ = {
+            span: united(answer, later.beside[span])
+            for span, answer in self.beside.items()
+            if span in later.beside
+        }
+        return Told(united(self.window, later.window), spans_)
 
     @cached_property
     def whole(self) -> Answer:
         """All of it as one answer, which reaches from its first time to its last."""
         if not self.beside:
             return self.window
-        every = (self.window, *self.beside)
+        every = (self.window, *self.beside.values())
         rows = {tuple(row.identity.values()): row for each in every for row in each.records}
         times = [each.window for each in every if each.window is not None]
         first, until = min(first for first, _ in times), max(last for _, last in times)
@@ -152,8 +161,28 @@ class Told:
             each.window is not None
             and each.window[0] <= at <= each.window[1]
             and (each.symbols is None or symbol in each.symbols)
-            for each in (self.window, *self.beside)
+            for each in (self.window, *self.beside.values())
         )
+
+
+def united(earlier: Answer, later: Answer) -> Answer:
+    """Two answers to one question, asked one after the other, as one."""
+    every = (earlier, later)
+    windows = [each.window for each in every if each.window is not None]
+    rows = {tuple(row.identity.values()): row for each in every for row in each.records}
+    known = [each.symbols for each in every if each.symbols is not None]
+    return replace(
+        later,
+        records=tuple(rows.values()),
+        quarantined=later.quarantined or earlier.quarantined,
+        window=(max(first for first, _ in windows), max(last for _, last in windows))
+        if windows
+        else None,
+        symbols=frozenset().union(*known) if len(known) == len(every) else None,
+        reasons=tuple(dict.fromkeys((*earlier.reasons, *later.reasons))),
+        doubt=earlier.doubt or later.doubt,
+        notes=tuple(dict.fromkeys((*earlier.notes, *later.notes))),
+    )
 
 
 def name_of(values: Mapping[str, Value]) -> Name:

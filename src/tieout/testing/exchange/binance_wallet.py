@@ -19,13 +19,20 @@ _WALLETS: Final = {
 }
 
 
-def _movements(call: Call, kind: str, days: int) -> Iterator[Movement]:
-    """Newest first, of the window that was asked for."""
+SEEN: Final = 3_600_000 + 1_800_000
+"""Milliseconds from when a deposit is seen, by which it is listed, until it is credited."""
+
+SENT: Final = 300_000
+"""Milliseconds from when a withdrawal is asked for, by which it is listed, until it has left."""
+
+
+def _movements(call: Call, kind: str, days: int, later: int = 0) -> Iterator[Movement]:
+    """Newest first, of the window that was asked for; by what was so much before they counted."""
     end = call.integer("endTime", call.actual) or call.actual
     start = call.integer("startTime")
     since = end - days * DAY if start is None else start
     coin = call.params.get("coin")
-    for event in reversed(call.account.history.between(since, end)):
+    for event in reversed(call.account.history.between(since + later, end + later)):
         movement = event.movement
         if movement is not None and movement.type == kind and coin in {None, movement.asset}:
             yield movement
@@ -47,14 +54,14 @@ def deposits(call: Call) -> Any:
             "address": "0x0000000000000000000000000000000000000001",
             "addressTag": "",
             "txId": f"0x{each.reference}",
-            "insertTime": each.at,
+            "insertTime": each.at - SEEN,
             "completeTime": each.at,
             "transferType": 0,
             "confirmTimes": "1/1",
             "unlockConfirm": 1,
             "walletType": 0,
         }
-        for each in _movements(call, "deposit", 90)
+        for each in _movements(call, "deposit", 90, SEEN)
     ]
     return _page(call, rows, 1000)
 
@@ -67,11 +74,11 @@ def withdrawals(call: Call) -> Any:
             "amount": stripped(EXACT.subtract(each.amount.copy_negate(), each.fee)),
             "transactionFee": stripped(each.fee),
             "coin": each.asset,
-            "status": 6,
+            "status": 6 if _left(call, each) else 4,
             "address": "0x0000000000000000000000000000000000000002",
             "txId": f"0x{each.reference}",
             "applyTime": _text(each.at),
-            "completeTime": _text(each.at),
+            **({"completeTime": _text(each.at + SENT)} if _left(call, each) else {}),
             "network": each.asset,
             "transferType": 0,
             "info": "",
@@ -82,6 +89,10 @@ def withdrawals(call: Call) -> Any:
         for each in _movements(call, "withdrawal", 90)
     ]
     return _page(call, rows, 1000)
+
+
+def _left(call: Call, movement: Movement) -> bool:
+    return movement.at + SENT <= call.actual
 
 
 def _text(at: int) -> str:

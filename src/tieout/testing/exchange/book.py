@@ -50,6 +50,8 @@ class _Heard(NamedTuple):
 class SimulatedBook:
     """What somebody who trades these accounts believes.
 
+    It has its own clock, which is not the venue's where that is ahead or behind.
+
     Args:
         delay: the least and the most seconds until it hears of an event.
         plants: what it gets wrong.
@@ -115,11 +117,11 @@ class SimulatedBook:
         """
         if ask.records not in OFFERS:
             raise SourceError(f"the simulated book has no {ask.records}", where=self._name)
-        now = self._catch_up()
+        latest, now = self._catch_up(), self._exchange.elsewhere()
         type_ = RECORD_TYPES[ask.records]
         window = None
         if type_.event:
-            window = (ask.since or 0, now if ask.until is None else ask.until)
+            window = (ask.since or 0, latest if ask.until is None else ask.until)
         records = tuple(self._answers(ask, window, now))
         return Answer(self._name, ask, records, now, now, window=window, symbols=ask.symbols)
 
@@ -187,7 +189,7 @@ class SimulatedBook:
         return changed
 
     def _catch_up(self) -> int:
-        """Hear what was to be heard by now; the present time in nanoseconds."""
+        """Hear what was to be heard by now; the venue's present time in nanoseconds."""
         self._exchange.advance()
         now = self._exchange.nanoseconds()
         until = now // 1_000_000

@@ -47,7 +47,7 @@ class Trouble(StrEnum):
     LIQUIDATION = "liquidation"  # the market: a position is closed by the venue
     ADL = "adl"  # the market: the same, by auto-deleveraging
     SOCKET_DROP = "socket_drop"  # a socket: closed instead of the next event
-    SKEW = "skew"  # the venue's clock: `seconds` ahead
+    SKEW = "skew"  # the venue's clock: `seconds` ahead, behind where negative; see `Faults.ahead`
 
 
 INSTEAD: Final = frozenset(
@@ -269,14 +269,23 @@ class Faults:
             subject = f"{account.venue} {account.name} {symbol} {fill.id}"
             self.injected.append(Injected(fault.kind, at, subject))
 
+    @property
+    def ahead(self) -> int:
+        """Milliseconds that the venue's clock is ahead always: everything there is dated by it."""
+        return sum(
+            round(fault.seconds[0] * 1000)
+            for fault in self.plan
+            if fault.kind is Trouble.SKEW and not fault.between
+        )
+
     def skew(self, now: int) -> int:
-        """Milliseconds that the venue's clock is ahead."""
+        """Milliseconds more that it shows in a window: only what it says of the time is wrong."""
         passed = (now - self.began) / 1000
         return sum(
             round(fault.seconds[0] * 1000)
             for fault in self.plan
             if fault.kind is Trouble.SKEW
-            and (not fault.between or any(start <= passed < end for start, end in fault.between))
+            and any(start <= passed < end for start, end in fault.between)
         )
 
     def drops(self, now: int) -> bool:

@@ -72,8 +72,9 @@ class Exchange:
         self.seed = seed
         chosen = default_listings() if listings is None else tuple(listings)
         self.listings = {listing.symbol: listing for listing in chosen}
-        self.began = self.milliseconds()
         self.faults = faults or Faults(seed)
+        self._ahead = self.faults.ahead
+        self.began = self.milliseconds()
         self.faults.begin(self.began)
         self.accounts: dict[tuple[str, str], Account] = {}
         self.keys: dict[str, ApiKey] = {}
@@ -91,11 +92,14 @@ class Exchange:
     # Time
 
     def milliseconds(self) -> int:
-        """The present time, UTC."""
-        passed = self._clock.now() - EPOCH
-        return (passed.days * 86_400 + passed.seconds) * 1000 + passed.microseconds // 1000
+        """The present time by the venue's clock, UTC."""
+        return self.nanoseconds() // 1_000_000
 
     def nanoseconds(self) -> int:
+        return self.elsewhere() + self._ahead * 1_000_000
+
+    def elsewhere(self) -> int:
+        """The present time by the clock it was given, UTC nanoseconds: without any skew."""
         passed = self._clock.now() - EPOCH
         whole = passed.days * 86_400 + passed.seconds
         return whole * 1_000_000_000 + passed.microseconds * 1000

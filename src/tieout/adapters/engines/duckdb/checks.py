@@ -11,6 +11,7 @@ from tieout.adapters.engines.duckdb import residue
 from tieout.adapters.engines.duckdb.columns import name
 from tieout.adapters.engines.duckdb.join import Checked, side_sql
 from tieout.adapters.engines.duckdb.staging import ARROW_TYPES, resolve_doubts, stage
+from tieout.core.checks import STATED
 from tieout.core.match.identity import identify
 from tieout.core.match.plan import Plan
 from tieout.core.model import Pair, Quarantined, Record
@@ -85,11 +86,15 @@ def _texts(columns: Sequence[str]) -> str:
 def facts_of(check: Checked) -> SideFacts:
     """What is known of a check's source."""
     staged = check.staged
+    stated = [each for each in STATED if each in staged.columns]
+    empty = ", ".join(f"count(*) FILTER ({name(each)} IS NULL)" for each in stated)
+    counts = staged.con.execute(f"SELECT {empty} FROM {staged.label}_unique").fetchall()[0]
     return SideFacts(
         rows=staged.rows - len(staged.quarantined),
         quarantined=tuple(staged.quarantined),
         columns=staged.columns,
         identity=staged.bound.identity,
+        blank=dict(zip(stated, counts, strict=True)),
     )
 
 

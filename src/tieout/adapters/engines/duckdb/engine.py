@@ -7,19 +7,18 @@ for, and the join done a second time without them.
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from itertools import repeat
-from typing import Any, TypeAlias
+from typing import Any
 
 import duckdb
 
 from tieout.adapters.engines.duckdb import checks, facts, residue
 from tieout.adapters.engines.duckdb.columns import name
+from tieout.adapters.engines.duckdb.connection import connected
+from tieout.adapters.engines.duckdb.damage import refuse_damaged
 from tieout.adapters.engines.duckdb.folding import Folded, fold
 from tieout.adapters.engines.duckdb.hopes import hoped_sides
 from tieout.adapters.engines.duckdb.join import (
@@ -49,8 +48,6 @@ from tieout.core.valuation import ONE, Valuation
 from tieout.errors import EngineError
 from tieout.ports import Matching, MatchTask, SideFacts, SideTask
 
-_Config: TypeAlias = dict[str, str | bool | int | float | list[str]]
-
 
 @dataclass(frozen=True, slots=True)
 class DuckDBEngine:
@@ -62,23 +59,28 @@ class DuckDBEngine:
         threads: None uses every core.
         joins_above: a pass after the first is a join as well where each side has more records
             than this left; else they are matched in memory.
+        crowd: keys that several records of both sides have are set aside first where there would
+            be so many more pairs than usual.
     """
 
     memory_limit: str | None = None
     threads: int | None = None
     joins_above: int = 100_000
     sample: int = 2_048
+    crowd: int = residue.CROWD
     name: str = "duckdb"
 
     @contextmanager
     def match(self, task: MatchTask) -> Iterator[Matching]:
         """See `ports.Engine`."""
-        with self._connected() as con:
+        scans = [task.internal.scan, task.external.scan, *(each.scan for each in task.checks)]
+        with self._connected(scans) as con:
             yield _Match(con, task, self).run()
 
     def facts(self, side: SideTask) -> SideFacts:
         """See `ports.Engine`."""
-        with self._connected() as con:
+        refuse_damaged([side.scan])
+        with self._connected([side.scan]) as con:
             staged = stage(con, side.side.value, side.scan, side.reading)
             resolve_doubts(staged)
             rows, watermark, _ = facts.count_and_watermark(con, staged, None)
@@ -86,42 +88,17 @@ class DuckDBEngine:
 
     def read(self, scan: Scan, reading: Reading) -> tuple[list[Record], list[Quarantined]]:
         """A small source, whole: its records, identified, and what could not be read."""
-        with self._connected() as con:
+        with self._connected([scan]) as con:
             staged = stage(con, "internal", scan, reading)
             resolve_doubts(staged)
             table = con.sql(f"{side_sql(staged)} ORDER BY row").to_arrow_table()
             rows = residue.to_records(table, staged.columns)
             return identify(rows, staged.bound.identity, reading.records), staged.quarantined
 
-    @contextmanager
-    def _connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A DuckDB that spills to a directory of its own, which is removed afterwards."""
-        spill = tempfile.mkdtemp(prefix="tieout-")
-        con = duckdb.connect(":memory:", config=self._config(spill))
-        try:
-            yield con
-        except duckdb.OutOfMemoryException as error:
-            raise EngineError(
-                "the engine ran out of memory",
-                where=str(error).splitlines()[0],
-                hint="raise the memory limit, or free space in the temporary directory",
-            ) from error
-        finally:
-            con.close()
-            shutil.rmtree(spill, ignore_errors=True)
-
-    def _config(self, spill: str) -> _Config:
-        config: _Config = {
-            "temp_directory": spill,
-            "TimeZone": "UTC",
-            "autoinstall_known_extensions": False,
-        }
-        limit = self.memory_limit or os.environ.get("TIEOUT_MEMORY_LIMIT")
-        if limit:
-            config["memory_limit"] = limit
-        if self.threads:
-            config["threads"] = self.threads
-        return config
+    def _connected(
+        self, scans: Sequence[Scan]
+    ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        return connected(scans, self.memory_limit, self.threads)
 
 
 class _Match:
@@ -145,7 +122,9 @@ class _Match:
         create_tolerances(con, self._bounds)
         self._careful = False
         self._folded: Folded | None = None
-        self._unfoldable = False
+        self._unfoldable = residue.is_crowded(
+            con, self._plan.steps[0], *self._staged(), above=engine.crowd
+        )
         self._sample = engine.sample
         self._joins_above = engine.joins_above
         self._passes_join = leaves_many(con, self._plan, self._staged(), self._joins_above)
@@ -181,6 +160,8 @@ class _Match:
 
     def _try(self) -> Joined | None:
         """The join on the assumption that nothing is special; None where something is."""
+        if self._unfoldable:
+            return None
         if self._task.watched or any(side.task.carried for side in self._sides):
             return None
         if any(side.recalled or side.reconciled for side in self._sides):

@@ -11,7 +11,7 @@ from tieout.adapters.engines.duckdb.join import readable_sql
 from tieout.adapters.engines.duckdb.sides import SideState
 from tieout.adapters.engines.duckdb.staging import Staged
 from tieout.core.money import add, multiply
-from tieout.core.scan import Controls
+from tieout.core.scan import Controls, Part
 from tieout.core.schema import ColumnType
 from tieout.ports import SideFacts
 
@@ -34,13 +34,15 @@ def count_and_watermark(
 
 
 def totals(
-    con: duckdb.DuckDBPyConnection, staged: Staged, controls: Controls
+    con: duckdb.DuckDBPyConnection, staged: Staged, controls: Controls | Part
 ) -> dict[str, Decimal]:
     """The sums that the controls ask for, exact: whole numbers and fractions apart.
 
     A column that the source lacks, or that holds no numbers, has none.
     """
     side = readable_sql(staged)
+    if isinstance(controls, Part):
+        side = f"SELECT * FROM ({side}) WHERE row BETWEEN {controls.first} AND {controls.last}"
     contract = staged.bound.reading.records.columns
     numbers = {each for each in staged.columns if contract[each].type is ColumnType.DECIMAL}
     found = {}
@@ -104,6 +106,7 @@ def side_facts(con: duckdb.DuckDBPyConnection, side: SideState) -> SideFacts:
         after_cut=tuple(side.after_cut),
         watermark=side.watermark,
         totals=totals(con, staged, controls) if controls.totals else {},
+        parts=[totals(con, staged, part) for part in controls.parts],
         missing_symbols=(missing_symbols(con, staged, controls) if controls.symbols else ()),
         outside_window=outside_window(con, staged, controls),
         columns=staged.columns,

@@ -7,7 +7,7 @@ by `core.match.keyed`, together with what the join left one-sided.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 import pyarrow as pa
@@ -23,6 +23,14 @@ from tieout.core.match.plan import OWNERS, Plan, Step
 from tieout.core.model import Record
 
 CAREFUL = "careful"
+
+CROWD_SAMPLE: Final = 20_000
+"""Records of a side of which the keys are counted before a join."""
+
+CROWD: Final = 1_000_000
+"""Pairs that a join may have beyond CROWD_PAIRS for each record: they take a few hundred MB."""
+
+CROWD_PAIRS: Final = 4
 
 
 def create_careful(con: duckdb.DuckDBPyConnection, step: Step, staged: Staged) -> None:
@@ -57,6 +65,34 @@ def add_repeated(con: duckdb.DuckDBPyConnection, step: Step, side: str) -> None:
         f"INSERT INTO {CAREFUL} SELECT {columns} FROM ({side})"
         f" WHERE {present or 'true'} GROUP BY {columns} HAVING count(*) > 1"
     )
+
+
+def is_crowded(
+    con: duckdb.DuckDBPyConnection, step: Step, internal: Staged, external: Staged, *, above: int
+) -> bool:
+    """Whether the join by a pass would have many more pairs than there are records.
+
+    A thousand records of each side under one key are a million pairs. A guess: the first records
+    of each side stand for all. Wrong, it costs memory and time, and nothing else.
+
+    Args:
+        above: pairs beyond CROWD_PAIRS for each record.
+    """
+    columns = ", ".join(name(each) for each in step.on)
+    parts, weight = [], 1
+    for staged in (internal, external):
+        first = f"SELECT {columns} FROM {staged.relation} LIMIT {CROWD_SAMPLE}"
+        parts.append(
+            f"(SELECT {columns}, count(*) AS number FROM ({first})"
+            f" GROUP BY {columns} HAVING count(*) > 1)"
+        )
+        weight *= max(1, staged.rows // CROWD_SAMPLE)
+    found = con.execute(
+        f"SELECT coalesce(sum(s.number * k.number), 0) FROM {parts[0]} AS s"
+        f" JOIN {parts[1]} AS k ON {same_key(step, 's', 'k')}"
+    ).fetchall()
+    pairs: int = found[0][0] * weight
+    return pairs > above + CROWD_PAIRS * (internal.rows + external.rows)
 
 
 def add_repeated_identities(con: duckdb.DuckDBPyConnection, step: Step, staged: Staged) -> None:

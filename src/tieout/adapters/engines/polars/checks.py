@@ -12,6 +12,7 @@ from tieout.adapters.engines.polars.careful import repeated_keys
 from tieout.adapters.engines.polars.columns import NUMBER
 from tieout.adapters.engines.polars.join import INTERNAL
 from tieout.adapters.engines.polars.staging import ROW, Staged, records_of, stage
+from tieout.core.checks import STATED
 from tieout.core.match.identity import identify
 from tieout.core.match.plan import OWNERS, Key, Step
 from tieout.core.model import Candidate, Pair, Quarantined, Record
@@ -43,6 +44,11 @@ class Checked:
             quarantined=tuple(staged.quarantined),
             columns=staged.columns,
             identity=staged.bound.identity,
+            blank={
+                each: self.unique.get_column(each).null_count()
+                for each in STATED
+                if each in staged.columns
+            },
         )
 
     def rows(self) -> dict[Key | None, Record]:

@@ -8,9 +8,9 @@ import polars as pl
 
 from tieout.adapters.engines.polars.columns import NUMBER
 from tieout.adapters.engines.polars.sides import SideState
-from tieout.adapters.engines.polars.staging import Staged
+from tieout.adapters.engines.polars.staging import ROW, Staged
 from tieout.core.money import add, multiply
-from tieout.core.scan import Controls
+from tieout.core.scan import Controls, Part
 from tieout.ports import SideFacts
 
 
@@ -23,6 +23,7 @@ def side_facts(side: SideState) -> SideFacts:
         after_cut=tuple(side.after_cut),
         watermark=watermark(staged),
         totals=_totals(staged, controls),
+        parts=[_totals(staged, part) for part in controls.parts],
         missing_symbols=_missing_symbols(staged, controls),
         outside_window=_outside_window(staged, controls),
         columns=staged.columns,
@@ -45,19 +46,22 @@ def watermark(staged: Staged) -> int | None:
     return latest if isinstance(latest, int) else None
 
 
-def _totals(staged: Staged, controls: Controls) -> dict[str, Decimal]:
+def _totals(staged: Staged, controls: Controls | Part) -> dict[str, Decimal]:
     """The sums that the controls ask for, number by number: sums of Polars end at 1e20.
 
     A column that the source lacks, or that holds no numbers, has none.
     """
     numbers = {name for name, type_ in staged.frame.schema.items() if type_ == NUMBER}
+    frame = staged.frame
+    if isinstance(controls, Part):
+        frame = frame.filter(pl.col(ROW).is_between(controls.first, controls.last))
     found = {}
     for column in controls.totals:
         of = ("price", "quantity") if column == "notional" else (column,)
         if not numbers.issuperset(of):
             continue
         total = Decimal(0)
-        for factors in staged.frame.select(of).drop_nulls().iter_rows():
+        for factors in frame.select(of).drop_nulls().iter_rows():
             total = add(total, multiply(*factors) if len(factors) == 2 else factors[0])
         found[column] = total
     return found
