@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tieout.core.model import Side
 
 PROFILE = settings(
-    max_examples=1000 if os.environ.get("TIEOUT_HYPOTHESIS") == "deep" else 80,
+    max_examples=1000 if os.environ.get("TIEOUT_HYPOTHESIS") == "deep" else 60,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 FEWER = settings(PROFILE, max_examples=PROFILE.max_examples // 2)

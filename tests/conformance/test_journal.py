@@ -289,11 +289,11 @@ def test_a_store_of_the_first_schema_is_upgraded_and_keeps_its_rows(any_url: str
         command.upgrade(config, "0001")
         connection.execute(text("INSERT INTO reconciliations (name, fence) VALUES ('r', 3)"))
     database.close()
-    with pytest.raises(StoreOutdated, match=r"0001.*0003") as refused:
+    with pytest.raises(StoreOutdated, match=r"0001.*0004") as refused:
         open_store(any_url)
     assert "tieout db upgrade" in str(refused.value.hint)
     assert upgrade(any_url).current == "0001"
-    assert schema_state(any_url).current == "0003"
+    assert schema_state(any_url).current == "0004"
     store = open_store(any_url)
     assert store.prior("r").fence == 3
     assert store.journal.append([trade()]) == 1

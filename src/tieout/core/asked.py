@@ -8,8 +8,8 @@
 4. An unreadable row counts wherever it may belong to what was asked.
 5. A record from the future is unreadable: its time is wrong, and with it what it is compared by.
    Clocks differ, so that it takes more than `MAX_SKEW` beyond the moment at which it was told.
-6. A question that ends later than it was asked was asked by another clock, the venue's, which is
-   ahead by no more than that: a book that told all it knew has told as much of that time as well.
+6. A question that ends later than it was asked, by no more than that, was asked by another clock,
+   the venue's: a book that told all it knew has told as much of that time as well.
 """
 
 from __future__ import annotations
@@ -142,7 +142,8 @@ def answered(
         wanted = covered if wanted is None else covered & wanted
     window = None
     if ask.records in EVENTS:
-        until = asked_at if ask.until is None else min(ask.until, asked_at + MAX_SKEW)
+        late = ask.until is not None and ask.until > asked_at + MAX_SKEW
+        until = asked_at if ask.until is None or late else ask.until
         since = min(ask.since or 0, until)
         window = (since, until)
     told, early = [], []
