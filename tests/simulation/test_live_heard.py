@@ -119,6 +119,25 @@ def test_a_symbol_that_lost_its_trades_is_noticed_beside_others(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("times", [2, 1_000])
+def test_a_book_that_lost_its_trades_is_asked_again(tmp_path: Path, times: int) -> None:
+    """Once is no evidence; in as many readings as confirm a break it is."""
+
+    async def story(stage: Stage) -> None:
+        await asyncio.sleep(60)
+        rows = [stage.trade(str(n), stage.now() + n * SECOND) for n in range(3)]
+        stage.book.rows["trades"], stage.venue.rows["trades"] = list(rows), list(rows)
+        await asyncio.sleep(60)
+        row, found = await stage.compare()
+        assert (row.status.value, found) == ("clean", [])
+        cut(stage, stage.book, times)
+        _, found = await stage.compare()
+        missing = [] if times == 2 else ["MISSING_INTERNAL"] * 3
+        assert [each.content["kind"] for each in found] == missing
+
+    play(tmp_path, TRADES, story)
+
+
+@pytest.mark.parametrize("times", [2, 1_000])
 def test_what_the_book_takes_back_is_gone_once_it_says_so_twice(tmp_path: Path, times: int) -> None:
     """In each reading it is asked about its trades twice: for their symbols as well."""
 

@@ -62,6 +62,8 @@ async def compare_events(
     ours, theirs = told[Side.INTERNAL].whole, told[Side.EXTERNAL].whole
     lost = _lost(setup, told)
     newest = setup.heard.saw(theirs.records) if lost is None and theirs.complete else None
+    setup.own.newest.clear()  # a book may take back what it told, once it has said so long enough
+    setup.own.saw(ours.records)
     if lost is not None:
         theirs = replace(theirs, reasons=(*theirs.reasons, lost))
     counts = await counting_of(setup.internal)
@@ -127,8 +129,9 @@ async def _confirmed(
     pause = timing.grace / max(1, timing.confirmations - 1)
     read = await _read(setup, begin, bench.now(), waiting)
     for _ in range(timing.confirmations - 1):
-        lacks = [each for each in waiting if _gone(each, read.told, setup.summed)]
-        if not lacks and _lost(setup, read.told) is None:
+        lacks = any(_gone(each, read.told, setup.summed) for each in waiting)
+        own = setup.own.lost(read.told[Side.INTERNAL].window)
+        if not lacks and own is None and _lost(setup, read.told) is None:
             break
         await asyncio.sleep(pause / 1_000_000_000)
         read = read.and_then(await _read(setup, begin, bench.now(), waiting))

@@ -63,7 +63,7 @@ class LiveSetup:
         layouts: how the rows of the two sides are read once they are frames.
         universe: of which symbols the venue is asked for trades; grows.
         believed: the venue's last answer that nobody doubts.
-        heard: the newest trades that it has told of.
+        heard: the newest trades that it has told of. `own`: those of the book's last answer.
         every: nanoseconds between comparisons.
         on: what starts one: `start`, `interval`, `events`.
         quotes: prices besides those of the venue, by pair, and how old (ns) one may be; it may
@@ -82,6 +82,7 @@ class LiveSetup:
     universe: Universe = field(default_factory=Universe)
     believed: Believed = field(default_factory=Believed)
     heard: Heard = field(default_factory=Heard)
+    own: Heard = field(default_factory=Heard)
     every: int = 60 * SECOND
     on: frozenset[str] = frozenset({"start", "interval", "events"})
     quotes: Callable[[], tuple[Mapping[str, Quote], int | None]] | None = None
