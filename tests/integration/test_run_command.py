@@ -1,69 +1,27 @@
-"""`tieout run` as scripts see it: objects, files, exit codes, streams, and the dry run."""
+"""`tieout run` as scripts see it: objects, files, exit codes, and the dry run."""
 
 from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from integration.world import World, cli, command, environment
+from integration.run_world import AS_OF, EXTERNAL, INTERNAL, code, written
+from integration.world import World, cli
 
 import tieout
-from tieout import cli as program
 from tieout.errors import UsageError
-
-CONFIG = """
-version: 1
-store: sqlite:///store.db
-reporting_currency: USD
-sources:
-  book: {type: file, path: book.csv, timezone: UTC}
-  broker: {type: file, path: broker.csv, timezone: UTC}
-  same: {type: file, path: book.csv, timezone: UTC}
-  gone: {type: file, path: gone.csv, timezone: UTC}
-  short: {type: file, path: broker.csv, timezone: UTC, expect: {rows: 99}}
-reconciliations:
-  bad: {records: trades, internal: book, external: broker, match: [{on: [trade_id]}]}
-  good: {records: trades, internal: book, external: same, match: [{on: [trade_id]}]}
-  failed: {records: trades, internal: book, external: gone, match: [{on: [trade_id]}]}
-  incomplete: {records: trades, internal: book, external: short, match: [{on: [trade_id]}]}
-"""
-INTERNAL = """trade_id,symbol,quantity,price,price_currency,timestamp
-T1,AAPL,100,10,USD,2026-03-02T09:00:00Z
-T2,AAPL,100,10,USD,2026-03-02T09:00:00Z
-T3,MSFT,1.50,400.5,USD,2026-03-02T09:00:00.123456789Z
-"""
-EXTERNAL = """trade_id,symbol,quantity,price,price_currency,timestamp
-T1,AAPL,100,10,USD,2026-03-02T09:00:00Z
-T2,AAPL,97,10,USD,2026-03-02T09:00:00Z
-"""
-AS_OF = ("--as-of", "2026-03-02T18:00:00Z")
 
 
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "tieout.yaml").write_text(CONFIG)
-    (tmp_path / "book.csv").write_text(INTERNAL)
-    (tmp_path / "broker.csv").write_text(EXTERNAL)
     monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def code(*arguments: str) -> int:
-    """Run in this process; the exit code."""
-    with pytest.raises(SystemExit) as done:
-        program.main([*arguments])
-    assert isinstance(done.value.code, int)
-    return done.value.code
+    return written(tmp_path)
 
 
 def objects(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
@@ -387,163 +345,11 @@ def test_a_dry_run_answers_as_the_run_that_follows(work: Path, options: str) -> 
         )
 
 
-def test_in_a_process_of_its_own_data_is_on_stdout_and_the_rest_on_stderr(work: Path) -> None:
-    done = cli(work, "run", "tieout.yaml", "bad", "--format", "json", "--breaks", "b.csv", code=1)
-    assert done.json[0]["reconciliation"] == "bad"
-    assert "wrote the open breaks to b.csv" in done.err
-    done = cli(work, "run", "tieout.yaml", "bad", "good", "--quiet", code=1)
-    assert done.err == ""
-
-
-def as_parquet(work: Path) -> None:
-    """The files of both sides, and the configuration, with Parquet in place of CSV."""
-    for name in ("book", "broker"):
-        with (work / f"{name}.csv").open(encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-        pq.write_table(pa.Table.from_pylist(rows), work / f"{name}.parquet")
-    (work / "tieout.yaml").write_text(CONFIG.replace(".csv", ".parquet"))
-
-
-def test_a_run_imports_only_what_it_needs(work: Path) -> None:
-    """Of Parquet into a new SQLite store: each of these would add to the start of every run."""
-    as_parquet(work)
-    done = python(
-        work,
-        "import sys\n"
-        "before = set(sys.modules)  # of what measures the coverage\n"
-        "from tieout.cli import main\n"
-        "try:\n    main(['run', 'tieout.yaml', 'bad', '--format', 'json'])\n"
-        "finally:\n    print(*set(sys.modules) - before, file=sys.stderr)",
-    )
-    assert json.loads(done.stdout)[0]["status"] == "breaks"
-    loaded = set(done.stderr.split())
-    assert {"duckdb", "sqlalchemy", "tieout.adapters.files.parquet"} <= loaded
-    others = "alembic jinja2 pandas polars psycopg python_calamine rich xlsxwriter xml zstandard"
-    assert not loaded & set(others.split())
-    assert not [name for name in loaded if name.startswith(("tieout.core.infer", "tieout.testing"))]
-    files = {f"tieout.adapters.files.{name}" for name in ("json_rows", "plain_text", "xlsx")}
-    rest = {"tieout.config.explain", "tieout.adapters.frames", "tieout.adapters.reports"}
-    assert not loaded & (files | rest)
-
-
-@pytest.mark.parametrize("names", [["bad"], ["failed"], ["nonsense"]])
-def test_a_process_ends_as_the_command_does(work: Path, names: list[str]) -> None:
-    """It ends at once, without the interpreter's own clearing up: nothing of it may be missed."""
-    code = "import atexit, sys, tieout.cli\natexit.register(print, 'last')\n"
-    run = ["run", "tieout.yaml", *names, "--format", "json", "--quiet", *AS_OF]
-    whole = python(work, f"{code}tieout.cli.main({run!r})")
-    ended = python(work, f"{code}sys.argv[1:] = {run!r}\ntieout.cli.main()")
-    assert whole.returncode == ended.returncode == (1 if names == ["bad"] else 2)
-    assert ended.stdout.endswith("last\n")
-    assert len(ended.stdout.splitlines()) == len(whole.stdout.splitlines())
-    assert ended.stderr == whole.stderr
-
-
 def test_an_as_of_below_a_microsecond_is_refused_and_not_cut(work: Path) -> None:
     told = cli(work, "run", "tieout.yaml", "--as-of", "2026-03-02T09:00:00.000000999Z", code=2)
     assert "has digits below a microsecond" in told.err
     with pytest.raises(UsageError, match="digits below a microsecond"):
         tieout.reconcile("a.csv", "b.csv", "records: trades", as_of="2026-03-02T09:00:00.1234567Z")
-
-
-def test_a_full_disk_below_stdout_is_a_failure(work: Path) -> None:
-    if not Path("/dev/full").exists():
-        pytest.skip("no /dev/full here")
-    with Path("/dev/full").open("w", encoding="utf-8") as full:
-        done = python(
-            work,
-            "import sys, tieout.cli\n"
-            "sys.argv[1:] = ['run', 'tieout.yaml', 'good', '-q']\n"
-            "tieout.cli.main()",
-            stdout=full,
-        )
-    assert done.returncode == 2
-    assert "No space left" in done.stderr
-
-
-def python(
-    work: Path, code: str, stdout: int | IO[str] = subprocess.PIPE
-) -> subprocess.CompletedProcess[str]:
-    """A process of its own."""
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=work,
-        env=environment(),
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-
-
-@pytest.mark.parametrize("form", ["csv", "parquet", "frame"])
-def test_stderr_is_empty_when_quiet_also_when_the_interpreter_ends(work: Path, form: str) -> None:
-    """With every extra imported: DuckDB counts its objects when it is unloaded."""
-    if form == "parquet":
-        as_parquet(work)
-    run = (
-        "from tieout.cli import main; main(['run', 'tieout.yaml', 'bad', '--quiet'])"
-        if form != "frame"
-        else "import tieout\n"
-        "table = pandas.DataFrame({'trade_id': ['T1'], 'symbol': ['A'], 'quantity': [1],"
-        " 'price': [2], 'timestamp': ['2026-03-02T09:00:00Z']})\n"
-        "rules = {'records': 'trades', 'match': [{'on': ['trade_id']}],"
-        " 'compare': {'price': {'relative': '1%'}}}\n"
-        "tieout.reconcile(table, polars.from_pandas(table), rules)"
-    )
-    done = python(work, f"import numpy, pandas, polars, psycopg, holidays\n{run}")
-    assert done.returncode == (0 if form == "frame" else 1)
-    assert done.stderr == ""
-
-
-def test_what_narwhals_keeps_of_duckdb_is_released_before_the_end(tmp_path: Path) -> None:
-    """The trap itself; without the hook this prints a report of leaked instances."""
-    script = (
-        "import sys, numpy, duckdb, narwhals\n"
-        "if len(sys.argv) > 1: import tieout.adapters.engines.duckdb\n"
-        "relation = duckdb.sql('SELECT 1::DECIMAL(38,18) AS a')\n"
-        "narwhals.from_native(relation).with_columns(b=narwhals.col('a') * 2).to_native()\n"
-    )
-    said = [
-        subprocess.run(
-            [sys.executable, "-c", script, *more],
-            env=environment(),
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stderr
-        for more in ([], ["hooked"])
-    ]
-    assert "leaked" in said[0], "the trap is gone: so may the hook go"
-    assert said[1] == ""
-
-
-def test_environment_variables_do_not_leak_into_the_answer(work: Path) -> None:
-    """Another time zone and locale of the machine: the same digest."""
-    digests = set()
-    for more in ({"TZ": "UTC"}, {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "COLUMNS": "20"}):
-        done = subprocess.run(
-            command("run", "tieout.yaml", "bad", "--format", "json", *AS_OF),
-            cwd=work,
-            env=environment() | more,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        digests.add((json.loads(done.stdout)[0]["digest"], json.loads(done.stdout)[0]["as_of"]))
-    assert len(digests) == 1
-
-
-def test_no_temporary_files_are_left_behind(work: Path, tmp_path_factory: Any) -> None:
-    temporary = tmp_path_factory.mktemp("tmp")
-    subprocess.run(
-        command("run", "tieout.yaml", "--quiet", *AS_OF),
-        cwd=work,
-        env=environment() | {"TMPDIR": os.fspath(temporary)},
-        capture_output=True,
-        check=False,
-    )
-    assert list(temporary.iterdir()) == []
 
 
 def test_a_resolved_break_says_when_it_cleared_and_stops_ageing(
