@@ -170,6 +170,8 @@ def test_an_empty_json_file_is_valid_where_somebody_said_so(
         assert ran.shown == ["MISSING_EXTERNAL T1", "MISSING_EXTERNAL T2"], said
     world.external = options
     assert "there is no record" in world.run().reasons
+    world.internal = "calendar: weekdays"
+    world.external = ", ".join(part for part in (options, world.internal) if part)
     ran = world.run("trade_id", day="2026-03-07")
     assert (ran.row.status, ran.shown) == ("breaks", ran.shown)  # of Monday; nothing is new
     assert (ran.counts, ran.row.internal is not None) == ("2 carried", True)
@@ -187,8 +189,33 @@ def test_two_empty_json_files_agree(world: World, records: str) -> None:
 
 def test_a_holiday_has_no_records(world: World) -> None:
     saturday, monday = "2026-03-07", "2026-03-09"
+    world.internal = world.external = "calendar: weekdays"
     assert world.run("trade_id", "trade_id", day=saturday).row.status == "clean"
     assert world.run("trade_id", "trade_id", day=monday).row.status == "failed"
+
+
+def test_no_day_excuses_an_empty_file_where_no_calendar_is_stated(world: World) -> None:
+    """Many markets never rest: a file cut after its header on a Saturday is a cut file."""
+    assert world.run("trade_id", "trade_id", day="2026-03-07").row.status == "failed"
+
+
+@pytest.mark.parametrize("records", ["positions", "balances", "orders"])
+def test_no_holiday_empties_an_account(world: World, records: str) -> None:
+    header = {
+        "positions": "symbol, quantity, as_of",
+        "balances": "currency, total, as_of",
+        "orders": "order_id, symbol, quantity",
+    }[records]
+    row = {
+        "positions": "AAPL, 5, 2026-03-06T20:00:00Z",
+        "balances": "USD, 5, 2026-03-06T20:00:00Z",
+        "orders": "O1, AAPL, 5",
+    }[records]
+    world.records, world.rules = records, ""
+    world.internal = world.external = "calendar: weekdays"
+    friday = world.run(f"{header}\n{row}", f"{header}\n{row}", day="2026-03-06")
+    assert friday.row.status == "clean"
+    assert world.run(header, header, day="2026-03-07").row.status == "failed"
 
 
 BAD = """

@@ -113,10 +113,10 @@ def _source(source: SourceSettings, records: str, *, live: bool) -> tuple[str, .
         lines.append(f"the same {words.columns(mapping.identity)} is the same record")
     lines += [f"only rows whose {name} is {_any(of)}" for name, of in mapping.only.items()]
     lines += [f"not the rows whose {name} is {_any(of)}" for name, of in mapping.skip.items()]
-    if source.cutoff is not None:
+    if (cut := source.cut) is not None:
         lines.append(
-            f"records from {source.cutoff:%H:%M} {source.timezone or 'UTC'} on are of the next"
-            f" business date (calendar {source.calendar.name}): until then they are expected of it"
+            f"records from {cut.at:%H:%M} {cut.timezone} on are of the next"
+            f" business date (calendar {cut.calendar.name}): until then they are expected of it"
         )
     if source.max_age is not None and live:
         lines.append(f"stale after {words.duration(source.max_age)}")

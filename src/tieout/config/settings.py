@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from tieout.config.secret import Reference
-from tieout.core.calendars import Cutoff
+from tieout.core.calendars import Cutoff, is_business_day
 from tieout.core.matched import Keep
 from tieout.core.model import Money
 from tieout.core.read import Reading
@@ -174,7 +174,7 @@ class SourceSettings:
     records: str | None = None
     mapping: MappingSettings = field(default_factory=MappingSettings)
     timezone: str | None = None
-    calendar: Calendar = field(default_factory=Calendar)
+    calendar: Calendar | None = None
     cutoff: time | None = None
     allow_empty: bool = False
     everything: bool = False
@@ -203,7 +203,14 @@ class SourceSettings:
         """The cut-off with its zone and its business days."""
         if self.cutoff is None:
             return None
-        return Cutoff(self.cutoff, self.timezone or "UTC", self.calendar)
+        return Cutoff(self.cutoff, self.timezone or "UTC", self.calendar or Calendar())
+
+    def is_closed(self, day: date) -> bool:
+        """Whether its own calendar says that `day` has no business: a day without records.
+
+        Only one that is stated: nobody said that a market rests on Saturdays.
+        """
+        return self.calendar is not None and not is_business_day(day, self.calendar)
 
     @property
     def controls(self) -> Controls:

@@ -43,7 +43,6 @@ from tieout.config.settings import (
 )
 from tieout.config.tree import Fault, Node, Reported
 from tieout.config.venues import LIVE_TYPES, live_mapping, live_options, refuse_secrets
-from tieout.core.rules import Calendar
 from tieout.core.scan import COMPRESSIONS, FORMATS, FileOptions
 from tieout.core.schema import RECORD_TYPES
 from tieout.core.text import Unreadable, parse_time, zone
@@ -203,7 +202,13 @@ COVERAGE: Final[Table] = {
     "timezone": Key(
         time_zone, "Europe/London", "The IANA zone of times without one, and of the business date."
     ),
-    "calendar": Key(calendars.calendar, "weekdays", "Its business days.", None, "weekdays"),
+    "calendar": Key(
+        calendars.calendar,
+        "weekdays",
+        "Its business days. Where it is stated, events and PnL may be empty on all other days.",
+        None,
+        "weekdays, and no day may be empty",
+    ),
     "cutoff": Key(
         clock_time,
         '"17:00"',
@@ -289,7 +294,7 @@ def source(name: str, node: Node, findings: Findings, *, frame: bool = False) ->
         records=keys["records"],
         mapping=mapping_settings(entries, keys, findings),
         timezone=keys["timezone"],
-        calendar=keys["calendar"] or Calendar(),
+        calendar=keys["calendar"],
         cutoff=keys["cutoff"],
         allow_empty=keys["allow_empty"],
         everything=everything,

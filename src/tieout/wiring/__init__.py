@@ -20,10 +20,9 @@ from tieout.config.settings import (
     Settings,
     SourceSettings,
 )
-from tieout.core.calendars import is_business_day
 from tieout.core.rows import BreakRow
 from tieout.core.scan import FileOptions, InputFile, Scan
-from tieout.core.schema import ColumnType
+from tieout.core.schema import PNL, ColumnType
 from tieout.core.valuation import Prices, Quote, instruments_of, quotes_of
 from tieout.errors import SourceError, UsageError
 from tieout.ports import Matches, ReportData, Source, Store
@@ -251,7 +250,7 @@ class _Sources:
             "name": source.name,
             "used": _used(source, records),
             "allow_empty": source.allow_empty,
-            "is_holiday": lambda day: not is_business_day(day, source.calendar),
+            "is_holiday": source.is_closed if _may_rest(source, records) else None,
             "controls": source.controls,
         }
         if isinstance(options, FileOptions):
@@ -340,6 +339,12 @@ def read_quotes(settings: Settings, name: str, day: date) -> dict[str, Quote]:
         sources = _Sources(settings, DuckDBEngine(), {}, digests, resources)
         rows, _ = sources._read(name, "prices", day)  # noqa: SLF001 - of this module
         return quotes_of(record.values for record in rows)
+
+
+def _may_rest(source: SourceSettings, records: str) -> bool:
+    """Whether a day without business has none of these: positions last over every holiday."""
+    contract = source.record_type(records)
+    return contract.event or contract.name == PNL.name
 
 
 def _used(source: SourceSettings, records: str) -> frozenset[str]:
