@@ -58,6 +58,10 @@ _LAZY = {
 }
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> Any:
     """Import what is heavy only when it is asked for: the CLI's start depends on it."""
     if name not in _LAZY:

@@ -215,3 +215,54 @@ def test_an_answer_that_was_empty_before_and_has_lost_a_fill_is_not_believed(
         assert [each.doubt for each in found] == [True] * len(found)
 
     play(tmp_path, reconciliation("positions"), story)
+
+
+# Some of it is gone
+
+
+OTHER = "ETH/USDT:USDT"
+
+
+@pytest.mark.parametrize(
+    ("says", "status"),
+    [(THERE, "incomplete"), (NOTHING, "breaks"), (broken(), "breaks"), (None, "breaks")],
+    ids=["has it", "has it not", "fails", "there is none"],
+)
+def test_edge_06_a_row_that_vanishes_is_asked_for_at_another_endpoint(
+    tmp_path: Path, says: Any, status: str
+) -> None:
+    async def story(stage: Stage) -> None:
+        second = Second(says)
+        stage.venue.second = second  # type: ignore[attr-defined]
+        both = [position("3"), position("2") | {"symbol": OTHER}]
+        stage.book.rows["positions"] = stage.venue.rows["positions"] = both
+        row, _ = await stage.compare()
+        assert (row.status.value, second.asked) == ("clean", [])
+        stage.venue.rows["positions"] = both[1:]
+        await asyncio.sleep(60)
+        row, found = await stage.compare()
+        assert row.status.value == status
+        kinds = [] if status == "incomplete" else ["MISSING_EXTERNAL"]
+        assert [each.content["kind"] for each in found] == kinds
+        assert {names for _, names in second.asked} == {(PERP,)}
+        if status == "incomplete":
+            assert f"does not have {PERP} any more, and its account has" in row.reasons[0]
+
+    play(tmp_path, reconciliation("positions"), story)
+
+
+def test_a_row_that_a_fill_has_closed_is_asked_for_nowhere_else(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        second = Second(broken())
+        stage.venue.second = second  # type: ignore[attr-defined]
+        both = [position("3"), position("2") | {"symbol": OTHER}]
+        stage.book.rows["positions"] = stage.venue.rows["positions"] = both
+        await stage.compare()
+        await asyncio.sleep(60)
+        sold = fill(stage, "1", "sell", "3")
+        stage.book.rows["trades"] = stage.venue.rows["trades"] = [sold]
+        stage.book.rows["positions"] = stage.venue.rows["positions"] = both[1:]
+        row, found = await stage.compare()
+        assert (row.status.value, found, second.asked) == ("clean", [], [])
+
+    play(tmp_path, reconciliation("positions"), story)

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
+from tieout.api.asked import names_of, ns_of
 from tieout.api.importing import importing
 from tieout.api.notice import EVENTS, Notice, Ready
 from tieout.errors import TieoutError, UsageError
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from tieout.service.runs import RunOutcome
 
 _T = TypeVar("_T")
+
+LOOKED_AT: Final = 50
+"""Runs of another process that are looked through for a whole one."""
 
 LOOK_AGAIN: Final = 0.5
 """Seconds between two looks at whether another process has compared."""
@@ -114,7 +118,8 @@ class Reconciler:
             timeout: seconds; after that it is not ok.
         """
         try:
-            return await asyncio.wait_for(self._call(self._ready()), timeout)
+            # Not at once: what was never begun would be left unawaited.
+            return await asyncio.wait_for(self._call(self._ready()), max(timeout, 0.001))
         except TimeoutError:
             from tieout.service.live.fitness import unfit  # opened, so that it is there by now
 
@@ -141,7 +146,8 @@ class Reconciler:
 
         Args:
             venue: the source's name, or the exchange's.
-            symbols: unified; of snapshots only these are compared.
+            symbols: unified; of snapshots only these are compared. What neither side knows makes
+                the run `incomplete`.
             since: aware; of trades and movements, from when on.
             records: `positions`, `balances`, `orders`, `trades`, `movements`; None: all.
 
@@ -152,8 +158,7 @@ class Reconciler:
         Raises:
             UsageError: there is no such venue or record type; or nothing of it was compared.
         """
-        names = frozenset(symbols) if symbols is not None else None
-        return await self._call(self._reconcile(venue, names, _ns(since), records))
+        return await self._call(self._reconcile(venue, names_of(symbols), ns_of(since), records))
 
     async def reconcile_all(self) -> list[Report]:
         """Compare everything now. See `reconcile`."""
@@ -173,7 +178,8 @@ class Reconciler:
         return await self._call(rows())
 
     async def breaks(self, since: datetime | None = None) -> list[dict[str, Any]]:
-        """Open breaks as `tieout run --breaks` writes them; those opened since then."""
+        """Open breaks as `tieout run --breaks` writes them; those opened since then (aware)."""
+        ns_of(since)
 
         async def rows() -> list[dict[str, Any]]:
             from tieout.core.rows import BreakFilter
@@ -215,10 +221,11 @@ class Reconciler:
         """
         if event.kind not in EVENTS:
             raise UsageError(f"unknown event {event.kind!r}", hint=f"one of {', '.join(EVENTS)}")
+        symbols, since = names_of(event.symbols), ns_of(event.since)
 
         async def begin() -> None:
             chosen = self._about(event.venue, None)
-            self._open_supervisor().begin(chosen, symbols=event.symbols, since=_ns(event.since))
+            self._open_supervisor().begin(chosen, symbols=symbols, since=since)
 
         await self._call(begin())
 
@@ -313,8 +320,8 @@ class Reconciler:
             for each in supervisor.monitors:
                 if each.trouble != ELSEWHERE:
                     reasons += unfit(each, datetime.now(UTC))
-                elif (row := await self._compared_elsewhere(each, since)) is not None:
-                    reasons += unfit_by(row)
+                elif (rows := await self._compared_elsewhere(each, since)) is not None:
+                    reasons += chain(*map(unfit_by, rows))
                 else:
                     waiting.append(each)
             if not waiting:
@@ -322,14 +329,22 @@ class Reconciler:
             await asyncio.sleep(LOOK_AGAIN)
             await supervisor.compare(waiting)
 
-    async def _compared_elsewhere(self, monitor: Monitor, since: datetime) -> RunRow | None:
-        """What another process has found since then; None: nothing yet."""
+    async def _compared_elsewhere(self, monitor: Monitor, since: datetime) -> list[RunRow] | None:
+        """What another process has found since then: its newest run and its newest whole one.
+
+        None: not everything was compared yet. Runs of a few symbols say nothing of the others.
+        """
+        from tieout.service.live.fitness import is_whole
+
         store = self._open_store()
         rows = await self._open_supervisor().offload(
-            lambda: list(store.runs(reconciliation=monitor.name, limit=1))
+            lambda: list(store.runs(reconciliation=monitor.name, limit=LOOKED_AT))
         )
         done = [each for each in rows if each.started_at >= since and each.finished_at is not None]
-        return done[0] if done else None
+        whole = next((each for each in done if is_whole(each)), None)
+        if whole is None:
+            return None
+        return [whole] if whole is done[0] else [done[0], whole]
 
     async def _reconcile(
         self,
@@ -381,13 +396,3 @@ def _report(outcome: RunOutcome) -> Report:
     from tieout.api import Report
 
     return Report(outcome.row, list(outcome.breaks()), list(outcome.quarantine()))
-
-
-def _ns(moment: datetime | None) -> int | None:
-    if moment is None:
-        return None
-    if moment.tzinfo is None:
-        raise UsageError(f"{moment} has no time zone", hint="pass an aware time, e.g. in UTC")
-    from tieout.core.canonical import nanoseconds
-
-    return nanoseconds(moment)

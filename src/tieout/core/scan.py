@@ -236,6 +236,7 @@ class Coverage:
         totals: control totals as read: column to sum.
         symbols: those that it is about, where it was asked for by symbol: outside of them nothing
             is missing, and nothing is clean. None: all.
+        restricted: somebody asked about these symbols only: it says nothing of the whole.
     """
 
     source: str
@@ -250,3 +251,4 @@ class Coverage:
     inputs: tuple[InputFile, ...] = ()
     notes: tuple[str, ...] = ()
     symbols: tuple[str, ...] | None = None
+    restricted: bool = False

@@ -60,17 +60,20 @@ def _coverage(setup: Setup, task: MatchTask, facts: SideFacts, side: Side) -> Co
     found = coverage_of(
         scan, facts, max_quarantined=task.rules.max_quarantined, everything=wired.everything
     )
-    return replace(found, symbols=_asked_for(setup, side))
+    restricted = setup.live is not None and setup.live.restricted is not None
+    return replace(found, symbols=_asked_for(setup, side), restricted=restricted)
 
 
 def _asked_for(setup: Setup, side: Side) -> tuple[str, ...] | None:
     """The symbols that a live side was asked for one by one; None: it answered of all.
 
-    What a snapshot of amounts covers is in its rows, or in the reasons: it may be thousands.
+    What a whole snapshot of amounts covers is in its rows, or in the reasons: it may be thousands.
     """
-    if setup.live is None or setup.rules.records in ("positions", "balances"):
+    if setup.live is None:
         return None
-    symbols = setup.live.covered.get(side)
+    symbols = setup.live.restricted
+    if symbols is None and setup.rules.records not in ("positions", "balances"):
+        symbols = setup.live.covered.get(side)
     return None if symbols is None else tuple(sorted(symbols))
 
 

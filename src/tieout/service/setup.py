@@ -61,6 +61,8 @@ class Standing:
             are read again only as possible partners.
         again: those of them that wait for a partner, which are judged again.
         until: of events: until when (UTC ns) a side has told what happened.
+        restricted: the symbols (of balances: currencies) that somebody asked about alone; None:
+            everything was compared.
         waiting: records about which nothing can be concluded now; they are not among the rows.
         unknown, expected: how many keys they are.
         amounts_only: records of which only the amount is compared this time: whatever else they
@@ -81,6 +83,7 @@ class Standing:
     since: int | None = None
     again: Callable[[Record], bool] = lambda record: False
     until: Mapping[Side, int] = field(default_factory=dict)
+    restricted: frozenset[str] | None = None
     waiting: Sequence[OpenItem] = ()
     unknown: int = 0
     expected: int = 0

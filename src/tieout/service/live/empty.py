@@ -8,17 +8,19 @@
    all that it had, the doubt is gone. A break takes as many readings as any other.
 4. Else it stays in doubt: it clears nothing, and what breaks by it is in doubt. An endpoint that
    fails says nothing.
+5. Where only some are gone that the last answer had, and nothing that the venue tells has moved
+   them, the other endpoint is asked about these: if it has one of them, the reading says nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tieout.core.compare import AMOUNTS
-from tieout.core.entries import Key
+from tieout.core.entries import Entry, Key
 from tieout.core.live import Answer, Ask, Witness
 from tieout.core.model import Role, Side, State
 from tieout.core.money import add
@@ -79,6 +81,21 @@ async def look_into(
     return Findings(broken)
 
 
+async def missed(setup: LiveSetup, stated: Answer, gone: Collection[str]) -> Findings:
+    """What to think of a snapshot that has something, and does not have `gone`; rule 5."""
+    asking = getattr(setup.external, "second", None) if gone else None
+    try:
+        witness: Witness | None = None if asking is None else await asking(stated.ask, gone)
+    except SourceError:
+        witness = None
+    still = () if witness is None else [each for each in witness.held if each in gone]
+    if witness is None or not still:
+        return Findings(doubt=stated.doubt)
+    return Findings(
+        denied=f"{stated.source} does not have {_few(still)} any more, and its {witness.method} has"
+    )
+
+
 def doubt_of(stated: Answer, ours: Answer) -> str | None:
     """Why a good answer is not to be believed: all at once nothing is there."""
     if stated.doubt is not None:
@@ -95,9 +112,13 @@ def held(answer: Answer) -> tuple[str, ...]:
 
 
 def _denied(stated: Answer, witness: Witness) -> str:
-    more = len(witness.held) - SHOWN
-    names = ", ".join(witness.held[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    names = _few(witness.held)
     return f"{stated.source} answers that nothing is there, and its {witness.method} has {names}"
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def broken_keys(
@@ -143,6 +164,19 @@ class Believed:
     def remember(self, taken: Span, stated: Mapping[Key, Decimal]) -> None:
         """A whole answer that nobody doubts. `taken`: it was so at some moment between (UTC ns)."""
         self._last = taken, {key: amount for key, amount in stated.items() if amount}
+
+    def gone(self, ask: Ask, stated: Iterable[Key], moved: Iterable[Entry]) -> frozenset[str]:
+        """What was there then, is not in a snapshot of everything now, and has not moved.
+
+        Args:
+            moved: what the venue tells of the time before the snapshot.
+        """
+        if self._last is None or ask.symbols is not None:
+            return frozenset()
+        lacking = self._last[1].keys() - set(stated)
+        for entry in moved:
+            lacking -= entry.effects.keys()
+        return frozenset(key.name for key in lacking)
 
     async def closed(self, ask: Ask, asking: Asking, oldest: int, until: int) -> bool:
         """Whether all that was there then is gone by what happened since; rule 3.

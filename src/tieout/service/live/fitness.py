@@ -34,6 +34,11 @@ def unfit(monitor: Monitor, now: datetime) -> list[str]:
     return unfit_by(last)
 
 
+def is_whole(row: RunRow) -> bool:
+    """Whether a run was about everything; one that failed knows of nothing."""
+    return not any(side is not None and side.restricted for side in (row.internal, row.external))
+
+
 def unfit_by(row: RunRow) -> list[str]:
     """Why one may not trade by what a run has found: unknown, or a break >= high."""
     reasons = [] if row.status in FIT else _unknown(row)

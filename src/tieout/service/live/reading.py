@@ -19,7 +19,7 @@ from tieout.core.live import EVENTS, Answer, Ask
 from tieout.core.model import Record, Side
 from tieout.errors import SourceError
 from tieout.ports import Feed
-from tieout.service.live.empty import Findings, broken_keys, held, look_into
+from tieout.service.live.empty import Findings, broken_keys, held, look_into, missed
 from tieout.service.live.rows import (
     KINDS,
     ZERO,
@@ -79,6 +79,12 @@ class _BookState:
     version: str | None
     steady: bool
 
+    @property
+    def why(self) -> list[str]:
+        """Why it says nothing of now."""
+        why = [] if self.steady else [f"{self.answer.source} changed whenever it was read"]
+        return why if self.answer.doubt is None else [*why, self.answer.doubt]
+
 
 async def take(
     setup: LiveSetup,
@@ -121,14 +127,11 @@ async def take(
         setup.universe.add(more)
         theirs += await events_of(setup.external, since, until, frozenset(more), ("trades",))
         their = counted(entries(theirs, KINDS[records]), counts)
-    why = _gaps((*theirs, *ours.events), since, until)
-    if not ours.steady:
-        why.append(f"{setup.internal.name} changed whenever it was read")
-    if ours.answer.doubt is not None:  # a book that stands still says nothing of now
-        why.append(ours.answer.doubt)
-    found = Findings(doubt=stated.doubt)
+    why = _gaps((*theirs, *ours.events), since, until) + ours.why
     setup.believed.saw(held(stated))
-    if why or not held(stated):
+    if not why and held(stated):
+        found = await missed(setup, stated, setup.believed.gone(stated.ask, sides.states, their))
+    else:
         found = await _looked_into(setup, bench, stated, ours.answer, sides.home, until, traded)
     if found.denied is not None:
         why.append(found.denied)

@@ -99,7 +99,7 @@ class _Aligned:
                 expected=sum(each.state is State.EXPECTED for each in held.values()),
                 covered=covered_by(self.taken.internal_answer, self.taken.external_answer),
                 wallets=self.taken.home.wallets,
-                reasons=(*self._outside(), *self._reasons(held)),
+                reasons=(*self._outside(), *self._unopened(), *self._reasons(held)),
                 doubtful=self._doubtful,
                 amounts_only=[
                     OpenItem(side, self._either(key), moment(self.as_of).date())
@@ -121,6 +121,13 @@ class _Aligned:
         names = sorted({key.name for key in keys})
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
         return [f"not covered by both sides: {', '.join(names[:5])}{more}"]
+
+    def _unopened(self) -> list[str]:
+        """A book that knows of nothing yet does not know that nothing is there."""
+        book = self.taken.internal_answer
+        if book.symbols is None or book.symbols or book.ask.symbols is not None:
+            return []
+        return [f"{book.source} has no opening entry yet: what it should have is unknown"]
 
     def _reasons(self, held: Mapping[Key, Verdict]) -> list[str]:
         """One line for each way in which keys are left open, with the first few of them."""

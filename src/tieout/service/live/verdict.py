@@ -9,13 +9,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import chain
 
 from tieout.core.canonical import moment
 from tieout.core.held import opened
-from tieout.core.live import Ask
+from tieout.core.live import EVENTS, Ask
 from tieout.core.model import RunStatus, Severity
 from tieout.core.rows import RunRow
 from tieout.core.scan import Scan
@@ -120,12 +122,33 @@ async def _compared(
         skew = await _skew(setup.external)
         found = await _read(setup, replace(bench, skew=skew), reference, symbols, since)
         standing = replace(found.standing, skew=skew)
+        if symbols is not None and setup.rules.records not in EVENTS:
+            reasons = (*standing.reasons, *_strange(setup, symbols, found, reference))
+            standing = replace(standing, restricted=symbols, reasons=reasons)
         return replace(found, as_of=found.as_of - skew, standing=standing)
     except SourceError as error:
         return _failed(bench, error, reference)
     except CalculationError as error:  # a record does not say what it moved
         where = f"{setup.rules.name}: {error.where}" if error.where else setup.rules.name
         return _failed(bench, SourceError(error.what, where=where, hint=error.hint), reference)
+
+
+def _strange(
+    setup: LiveSetup, symbols: frozenset[str], found: Comparison, reference: Reference
+) -> list[str]:
+    """What was asked about and neither side has, nor the venue trades: of that nothing is clean."""
+    traded = set(reference.instruments)
+    if setup.rules.records == "balances":
+        traded = {name for symbol in traded for name in re.split("[/:]", symbol)}
+    sides = (found.internal, found.external)
+    rows = chain(*(side.records for side in sides if isinstance(side, Rows)))
+    values = [record.values for record in rows]
+    values += [item.record.values for item in found.standing.waiting]
+    known = {each.get(name) for each in values for name in ("symbol", "currency")}
+    if strange := sorted(symbols - known - traded):
+        few = ", ".join(strange[:5]) + (f" and {len(strange) - 5} more" if strange[5:] else "")
+        return [f"neither side knows {few}: nothing was compared of that"]
+    return []
 
 
 async def _skew(venue: Feed) -> int:
