@@ -71,7 +71,7 @@ class MissingExtra(UsageError):
     def __init__(self, extra: str, feature: str) -> None:
         super().__init__(
             f"{feature} needs an optional dependency that is not installed",
-            hint=f"pip install 'tieout[{extra}]'",
+            hint=f"pip install 'tieout[{extra}]', or in a clone: pip install -e '.[{extra}]'",
         )
         self.extra = extra
 

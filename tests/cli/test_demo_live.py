@@ -62,7 +62,8 @@ def test_what_it_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_live, "NEEDED", ("a_package_that_is_not_there",))
     with pytest.raises(MissingExtra) as found:
         demo_live.demo_live(20, None, Options())
-    assert found.value.hint == "pip install 'tieout[venues]'"
+    hint = "pip install 'tieout[venues]', or in a clone: pip install -e '.[venues]'"
+    assert found.value.hint == hint
 
 
 def test_too_little_time_is_refused() -> None:

@@ -142,6 +142,14 @@ def test_what_arrow_would_guess_is_read_as_text(values: list[Any], texts: list[s
     assert columns(pd.DataFrame({"x": series}))["x"] == ("text", texts)
 
 
+def test_an_index_with_a_name_is_not_dropped() -> None:
+    """An account in the index is no column: without it two accounts are one."""
+    frame = pd.DataFrame({"trade_id": ["T1"], "account": ["B"]}).set_index("account")
+    with pytest.raises(UsageError, match="index is named 'account': it may be data"):
+        scan(frame)
+    assert scan(frame.reset_index()).rows.columns == ("account", "trade_id")
+
+
 def test_absent_cells_of_pandas_objects_are_absent() -> None:
     frame = pd.DataFrame({"x": pd.Series([1, float("nan"), None, pd.NA, "b"], dtype=object)})
     assert columns(frame)["x"] == ("text", ["1", None, None, None, "b"])

@@ -90,8 +90,8 @@ def test_a_record_that_comes_again_unchanged_is_reconciled(world: World) -> None
     assert (ran.shown, ran.counts, ran.row.status) == ([], "", "clean")
     assert ran.row.external is not None
     assert ran.row.external.rows == 2
-    (note,) = ran.row.external.notes
-    assert note == "2 records matched on an earlier date and came again unchanged"
+    note = "2 records matched on an earlier date and came again unchanged"
+    assert note in ran.row.external.notes
     shown = world.cli("runs", "show", ran.row.run_id, "--store", world.store, code=0).out
     assert note in shown
     said = world.cli("run", "tieout.yaml", "--business-date", D2, code=0).out

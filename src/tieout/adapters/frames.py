@@ -165,6 +165,12 @@ def _from_pandas(frame: Any, settings: FrameSettings) -> pa.Table:
 
     if not hasattr(frame, "columns"):
         raise UsageError("a pandas Series is no table", where=settings.name, hint="`.to_frame()`")
+    if named := [str(name) for name in frame.index.names if name is not None]:
+        raise UsageError(
+            f"the frame's index is named {', '.join(map(repr, named))}: it may be data",
+            where=settings.name,
+            hint="`.reset_index()` makes columns of it, `.reset_index(drop=True)` drops it",
+        )
     names = [str(name) for name in frame.columns]
     _check_names(names, settings)
     return pa.table(

@@ -79,8 +79,8 @@ RECONCILIATION: Final[Table] = {
     "compare": Key(
         map_of(tolerance),
         '{price: {within: "0.005"}}',
-        "Column: `exact`, or a tolerance. Columns that both sides have are compared exactly"
-        " without being listed.",
+        "Column: `exact`, or a tolerance. Columns of the record that both sides have are compared"
+        " exactly without being listed.",
         {},
     ),
     "value_tolerance": Key(

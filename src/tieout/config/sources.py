@@ -238,7 +238,12 @@ COVERAGE: Final[Table] = {
         "What it must hold to be whole.",
         Expectations(),
     ),
-    "max_age": Key(duration, "1h", "Of prices: older ones do not count."),
+    "max_age": Key(
+        duration,
+        "1h",
+        "Of prices: older ones do not count. Of positions and balances: where the latest is older,"
+        " the side is incomplete.",
+    ),
 }
 
 COMMON: Final[Table] = {

@@ -45,6 +45,7 @@ from tieout.service.drift import Drift
 from tieout.service.evidence import evidence_of
 from tieout.service.matched import note_match, noted
 from tieout.service.outcomes import outcomes
+from tieout.service.remarks import remarked
 from tieout.service.setup import Reference, Setup, Standing
 
 
@@ -139,7 +140,7 @@ def judge(
         again: what the sides are looked at with once more, where a row says nothing of itself.
     """
     facts = {Side.INTERNAL: matching.internal, Side.EXTERNAL: matching.external}
-    coverage = noted(coverages(setup, task, matching, facts), matching.log)
+    coverage = _coverage(setup, task, matching, facts, intent)
     worked_out = plan_of(task, facts)
     bench = _bench(setup, task, worked_out, facts, coverage, reference, prior, intent)
     sums = _Sums(not worked_out.records.event, matching.agreed, matching.agreed_within)
@@ -189,6 +190,17 @@ def judge(
         policy=task.rules.policy,
         log=matching.log,
     )
+
+
+def _coverage(
+    setup: Setup,
+    task: MatchTask,
+    matching: Matching,
+    facts: Mapping[Side, SideFacts],
+    intent: RunIntent,
+) -> dict[Side, Coverage]:
+    found = noted(coverages(setup, task, matching, facts), matching.log)
+    return remarked(setup, found, facts, intent)
 
 
 def plan_of(task: MatchTask, facts: Mapping[Side, SideFacts]) -> Plan:

@@ -28,6 +28,7 @@ class SideSetup:
         everything: the source repeats its whole history.
         due_by: until when, counted from the business date, a missing source is only late.
         cutoff: from when on records are of its next business date.
+        max_age: of positions and balances, nanoseconds before as_of; older ones do not count.
     """
 
     source: Source
@@ -35,6 +36,7 @@ class SideSetup:
     everything: bool = False
     due_by: BusinessDeadline | None = None
     cutoff: Cutoff | None = None
+    max_age: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,6 +241,7 @@ class _Sources:
             everything=source.repeats,
             due_by=source.due_by,
             cutoff=source.cut,
+            max_age=source.max_age,
         )
 
     def _open(self, source: SourceSettings, records: str) -> Source:
