@@ -15,10 +15,12 @@ from itertools import groupby, zip_longest
 from typing import Any, Final, TypeAlias
 
 from tieout.core.canonical import instant
+from tieout.core.held import HeldText
 from tieout.core.model import Kind, PlainRecord, Priced, Role, Severity
 from tieout.core.money import plain
 from tieout.core.rows import BreakRow, QuarantineRow, RunCounts, RunRow
 from tieout.core.scan import Coverage
+from tieout.core.schema import RECORD_TYPES
 
 RATE_DIGITS: Final = 12
 """Digits after the point of a match rate."""
@@ -29,6 +31,12 @@ Marked: TypeAlias = list[tuple[str, bool]]
 BIDI: Final = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Characters that turn the direction of writing."""
 
+_COLUMNS: Final = {
+    name: place
+    for place, name in enumerate(
+        dict.fromkeys(name for type_ in RECORD_TYPES.values() for name in type_.columns)
+    )
+}
 _VISIBLE: Final = {ord(char): f"\\x{ord(char):x}" for char in BIDI}
 _NUMBER: Final = re.compile(r"(-?)(\d+)(?:\.(\d+))?", re.ASCII)
 
@@ -237,8 +245,13 @@ def in_order(counts: Mapping[str, int], order: Sequence[str]) -> dict[str, int]:
     return known | {name: counts[name] for name in sorted(counts) if name not in known}
 
 
+def in_contract_order(columns: Iterable[str]) -> list[str]:
+    """Columns in the order of the contracts; others stand at the end, by name."""
+    return sorted(columns, key=lambda name: (_COLUMNS.get(name, len(_COLUMNS)), name))
+
+
 def quarantine_object(row: QuarantineRow) -> dict[str, Any]:
-    """An unreadable row: where it is, what is wrong with it, and the row itself."""
+    """A quarantined row: where it is, what is wrong with it, and the row itself."""
     entry = row.entry
     return {
         "run_id": row.run_id,
@@ -251,6 +264,17 @@ def quarantine_object(row: QuarantineRow) -> dict[str, Any]:
         "field": entry.field,
         "reason": entry.reason,
         "raw": entry.raw,
+    }
+
+
+def pending_object(item: HeldText) -> dict[str, Any]:
+    """A record that a run left open without a break."""
+    return {
+        "side": str(item.side),
+        "since": item.since.isoformat(),
+        "quarantined": item.unreadable,
+        "identity": item.identity,
+        "record": item.record,
     }
 
 

@@ -126,7 +126,7 @@ TYPES: dict[str, Callable[[Any], bool]] = {
     "list of text": lambda value: isinstance(value, list),
     "null": lambda value: value is None,
 }
-OPEN = ("key", "record", "by_kind", "by_severity", "content", "internal", "external")
+OPEN = ("key", "record", "by_kind", "by_severity", "content", "internal", "external", "identity")
 """Objects whose keys are data."""
 
 

@@ -341,7 +341,7 @@ def test_with_too_many_breaks_the_worst_are_shown_and_all_are_beside_it(
     opened.shows(["T-40", "T-30", "T-20", "T-10", "T-0", "T-49", "T-48"])
     notices = opened.page.locator(".notice").all_inner_texts()
     assert "This page shows the 7 worst of 50 breaks. The other 43 are not on it" in notices[0]
-    assert "This page shows 2 of 5 unreadable rows." in notices[1]
+    assert "This page shows 2 of 5 quarantined rows." in notices[1]
     hrefs = [link.get_attribute("href") for link in opened.page.locator(".notice a").all()]
     assert hrefs == ["./report.breaks.csv", "./report.quarantine.csv"]
     assert (tmp_path / "report.breaks.csv").read_text().count("\n") == 51

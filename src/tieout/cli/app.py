@@ -306,7 +306,7 @@ def runs_list(
 def runs_show(
     id_: Id, config: Config = None, store: Store = None, format_: Short = "table"
 ) -> None:
-    """Show a run: its inputs and their hashes, coverage, counts, and every unreadable row."""
+    """Show a run: inputs, hashes, coverage, counts, quarantined rows, what is in no break."""
     from tieout.cli.runs import show_run
 
     show_run(id_, config=config, store=store, shape=format_)

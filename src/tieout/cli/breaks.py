@@ -17,12 +17,12 @@ from tieout.cli.status import OPEN
 from tieout.cli.summary import SHORT, break_line, subject, what_differs
 from tieout.core.model import Kind, Severity
 from tieout.core.rows import BreakFilter, BreakRow, HistoryRow
-from tieout.core.schema import RECORD_TYPES
 from tieout.errors import UsageError
 from tieout.ports import Store
 from tieout.present import (
     age_seconds,
     break_object,
+    in_contract_order,
     marked,
     one_line,
     priced_by,
@@ -32,13 +32,6 @@ from tieout.present import (
 )
 
 STATES = ("open", "in_review", "correcting", "resolved", "suppressed", "all")
-_ORDER = {
-    name: place
-    for place, name in enumerate(
-        dict.fromkeys(name for type_ in RECORD_TYPES.values() for name in type_.columns)
-    )
-}
-"""Columns in the order of the contracts."""
 _PAGE = 100
 
 
@@ -259,7 +252,7 @@ def _sides(row: BreakRow) -> list[str]:
     differing = {each["field"]: each for each in row.content["differences"]}
     have = {*(ours or {}), *(theirs or {}), *differing}
     rows: list[list[Cell]] = []
-    for name in sorted(have, key=lambda name: (_ORDER.get(name, len(_ORDER)), name)):
+    for name in in_contract_order(have):
         found = differing.get(name)
         pair = [(side or {}).get(name) for side in (ours, theirs)]
         if found is not None:

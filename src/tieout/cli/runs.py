@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,23 @@ from typing import Any
 from tieout.cli.arguments import one_of, opened
 from tieout.cli.console import count, out, plain_text, table
 from tieout.cli.summary import quarantine_line
-from tieout.core.rows import RunRow
+from tieout.core.held import HeldText
+from tieout.core.model import RunStatus
+from tieout.core.rows import QuarantineRow, RunRow
 from tieout.core.scan import Coverage, InputFile
 from tieout.errors import UsageError
 from tieout.ports import Store
-from tieout.present import match_rate, one_line, quarantine_object, run_object, scope, utc
+from tieout.present import (
+    in_contract_order,
+    match_rate,
+    one_line,
+    pending_object,
+    quarantine_object,
+    run_object,
+    scope,
+    utc,
+)
+from tieout.service.pending import pending
 
 _PAGE = 50
 
@@ -51,24 +64,24 @@ def list_runs(
 
 
 def show_run(id_: str, *, config: Path | None, store: str | None, shape: str) -> None:
-    """Show a run: its inputs and their hashes, coverage, counts, and every unreadable row."""
+    """Show a run: inputs, hashes, coverage, counts, quarantined rows, what is in no break."""
     shape = one_of(shape, ("table", "json"), "--format")
     with opened(store, config) as view:
         row = _find(view, id_)
         quarantine = list(view.quarantine(row.run_id))
+        waiting = pending(view, row)
     if shape == "json":
         data = run_object(row) | {
             "started_at": row.started_at.isoformat().replace("+00:00", "Z"),
             "rules_digest": row.rules_digest,
             "inputs": [_input(each) for each in _inputs(row)],
             "quarantine": [quarantine_object(each) for each in quarantine],
+            "pending": None if waiting is None else [pending_object(each) for each in waiting],
         }
         out(json.dumps(data, indent=2, ensure_ascii=False))
         return
-    lines = [*_facts(row), "", *_inputs_table(row)]
-    lines += ["", "unreadable rows:"] if quarantine else []
-    lines += ["  " + quarantine_line(each) for each in quarantine]
-    for line in lines:
+    lines = [*_facts(row), "", *_inputs_table(row), *_quarantined(row, quarantine)]
+    for line in [*lines, *_pending(row, waiting)]:
         if not out(line):
             return
 
@@ -163,13 +176,17 @@ def _facts(row: RunRow) -> list[str]:
         *_coverage("internal", row.internal),
         *_coverage("external", row.external),
     ]
-    return [f"{name:<16}{plain_text(text)}" for name, text in facts]
+    return [
+        f"{name if not number else '':<16}{plain_text(line)}"
+        for name, text in facts
+        for number, line in enumerate(text.split("\n"))
+    ]
 
 
 def _coverage(name: str, side: Coverage | None) -> list[tuple[str, str]]:
     if side is None:
         return [(name, "the source failed")]
-    text = f"{side.source}: {count(side.rows, 'record')}, {side.quarantined:,} unreadable"
+    text = f"{side.source}: {count(side.rows, 'record')}, {side.quarantined:,} quarantined"
     text += ", complete" if side.complete else ", incomplete"
     only = [f"{side.source}: {said}"] if (said := scope(side)) is not None else []
     return [(name, text), *((name, why) for why in (*only, *side.reasons, *side.notes))]
@@ -184,6 +201,42 @@ def _inputs(row: RunRow) -> list[InputFile]:
 def _inputs_table(row: RunRow) -> list[str]:
     rows = [[each.name, f"{each.size:,}", each.sha256] for each in _inputs(row)]
     return table(("input", "bytes", "sha256"), rows, right=".r") if rows else ["no inputs"]
+
+
+def _quarantined(row: RunRow, quarantine: Sequence[QuarantineRow]) -> list[str]:
+    if quarantine:
+        return ["", "quarantined rows:", *("  " + quarantine_line(each) for each in quarantine)]
+    sides = (row.internal, row.external)
+    if row.status is RunStatus.FAILED and any(side.quarantined for side in sides if side):
+        return ["", "quarantined rows: of a failed run they are counted and not kept"]
+    return []
+
+
+def _pending(row: RunRow, waiting: Sequence[HeldText] | None) -> list[str]:
+    counts = row.counts
+    some = counts.expected + counts.unknown + counts.after_cut
+    if waiting is None:
+        why = "told of the last run for the latest business date only"
+        return ["", f"open, in no break: {why}"] if some else []
+    if not waiting:
+        return ["", "open, in no break: none is kept of snapshots"] if some else []
+    rows = [
+        [
+            str(each.side),
+            each.since.isoformat(),
+            "yes" if each.unreadable else "",
+            ", ".join(
+                f"{name} {each.identity[name] or '-'}" for name in in_contract_order(each.identity)
+            ),
+        ]
+        for each in waiting[:_PAGE]
+    ]
+    lines = ["", "open, in no break (expected, unknown or after the cut; quarantined):"]
+    lines += ["  " + line for line in table(("side", "since", "quarantined", "record"), rows)]
+    if len(waiting) > _PAGE:
+        rest = count(len(waiting) - _PAGE, "other")
+        lines.append(f"  and {rest}: tieout runs show {row.run_id} --format json")
+    return lines
 
 
 def _input(file: InputFile) -> dict[str, Any]:

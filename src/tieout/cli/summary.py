@@ -17,7 +17,7 @@ from tieout.present import age_seconds, in_order, primary, reasons, scope, utc
 from tieout.service.runs import RunOutcome
 
 TOP = 5
-"""Breaks and unreadable rows that a summary shows; it says how to see the others."""
+"""Breaks and quarantined rows that a summary shows; it says how to see the others."""
 
 SHORT = 10
 """Characters of a break's id that tell it apart, in tables."""
@@ -83,7 +83,7 @@ def _side(name: str, coverage: Coverage | None) -> str:
         return f"{name} failed"
     text = f"{name} {coverage.rows:,}"
     if coverage.quarantined:
-        text += f" and {coverage.quarantined:,} unreadable"
+        text += f" and {coverage.quarantined:,} quarantined"
     if not coverage.complete:
         return f"{text} (incomplete)"
     if coverage.watermark is not None:
@@ -209,7 +209,7 @@ def _quarantine(outcome: RunOutcome, where: str) -> list[str]:
             first.append(entry)
     if not total:
         return []
-    lines = [f"{_mark(False)} {'unread':<8}{count(total, 'unreadable row')}"]
+    lines = [f"{_mark(False)} {'rows':<8}{total:,} quarantined"]
     lines += ["  " + quarantine_line(each) for each in first]
     if total > len(first):
         run = outcome.row.run_id[:SHORT]
@@ -218,7 +218,7 @@ def _quarantine(outcome: RunOutcome, where: str) -> list[str]:
 
 
 def quarantine_line(row: QuarantineRow) -> str:
-    """An unreadable row: where it is, what is wrong, and the row itself."""
+    """A quarantined row: where it is, what is wrong, and the row itself."""
     entry = row.entry
     place = (
         f"{entry.place}:{entry.line}"

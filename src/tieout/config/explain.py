@@ -320,5 +320,5 @@ def _value(each: ReconciliationSettings, settings: Settings) -> tuple[str, ...]:
     if each.live is None and each.instruments is not None:
         lines.append(f"ticks and multipliers from {each.instruments}")
     share = words.percent(each.rules.max_quarantined)
-    lines.append(f"a side with more than {share} unreadable rows is incomplete")
+    lines.append(f"a side with more than {share} quarantined rows is incomplete")
     return tuple(lines)

@@ -142,7 +142,7 @@ RECONCILIATION: Final[Table] = {
     ),
     "keep_matches": KEEP_MATCHES,
     "max_quarantined": Key(
-        share, "1%", "A larger share of unreadable rows makes a side incomplete.", Decimal("0.01")
+        share, "1%", "A larger share of quarantined rows makes a side incomplete.", Decimal("0.01")
     ),
     "instruments": Key(
         text,

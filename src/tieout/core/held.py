@@ -30,15 +30,22 @@ class Held(NamedTuple):
     text: str
 
 
-class _Text(msgspec.Struct):
-    identity: dict[str, str | None]
-    record: dict[str, str | None]
+class HeldText(msgspec.Struct):
+    """An open item as it is kept.
+
+    Attributes:
+        since: the business date on which the record first appeared.
+        unreadable: it was quarantined, with a readable key.
+    """
+
+    identity: PlainRecord
+    record: PlainRecord
     side: Side
     since: date
     unreadable: bool
 
 
-_DECODER = msgspec.json.Decoder(_Text)
+_DECODER = msgspec.json.Decoder(HeldText)
 
 
 def held_of(
@@ -65,9 +72,14 @@ def held_of(
     )
 
 
+def text_of(held: Held) -> HeldText:
+    """What is kept, as text."""
+    return _DECODER.decode(held.text)
+
+
 def opened(held: Held, records: RecordType) -> OpenItem:
     """The open item again. `records` is the contract of today."""
-    kept = _DECODER.decode(held.text)
+    kept = text_of(held)
     values, readable = values_of(kept.record, records)
     identity, _ = values_of(kept.identity, records)
     record = Record(values, identity, carried_from=kept.since)

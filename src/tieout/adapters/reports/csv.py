@@ -34,7 +34,7 @@ class CsvBreaks:
 
 
 class CsvQuarantine:
-    """One row an unreadable record."""
+    """One row a quarantined record."""
 
     suffix = ".csv"
 

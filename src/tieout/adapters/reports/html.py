@@ -33,7 +33,7 @@ BREAKS: Final = 5_000
 """Breaks that one page holds; the others are in the file beside it, and the page says so."""
 
 QUARANTINE: Final = 1_000
-"""Unreadable rows that one page holds."""
+"""Quarantined rows that one page holds."""
 
 PAGE: Final = 200
 """Rows that the table lays out at a time; scrolling brings the next ones."""

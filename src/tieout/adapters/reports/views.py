@@ -318,7 +318,7 @@ def detail(brk: Mapping[str, Any]) -> dict[str, Any]:
     if value and value["prices"]:
         facts.insert(-1, ("Priced by", priced_by(value)))
     if brk["doubt"]:
-        facts.append(("In doubt", "its partner may be an unreadable row"))
+        facts.append(("In doubt", "its partner may be a quarantined row"))
     return {
         "facts": facts,
         "key": [[name, text] for name, text in brk["key"].items() if text is not None],
@@ -343,6 +343,6 @@ def _fields(brk: Mapping[str, Any]) -> list[list[Any]]:
 
 
 def quarantined(row: Mapping[str, Any]) -> dict[str, Any]:
-    """An unreadable row."""
+    """A quarantined row."""
     line = "" if row["line"] is None else f", line {row['line']:,}"
     return {**row, "where": f"row {row['row']:,}{line}"}
