@@ -33,12 +33,12 @@ from integration.report_data import (
 from python_calamine import CalamineWorkbook
 
 from tieout.adapters.reports import BREAK_FILES, REPORTS, break_writer, report_writer
-from tieout.adapters.reports.csv import guarded
 from tieout.adapters.reports.xlsx import XlsxReport
 from tieout.core.rows import BreakRow
 from tieout.errors import UsageError
 from tieout.ports import ReportData
 from tieout.present import break_object, is_number, quarantine_object, run_object
+from tieout.present.flat import guarded
 
 FORMULAS = [
     '=HYPERLINK("http://127.0.0.1","x")',

@@ -261,7 +261,10 @@ def breaks_list(
     state: Annotated[
         list[str] | None, typer.Option(help="Only in this state; `all` for every one.")
     ] = None,
-    run: Annotated[str | None, typer.Option(help="Only those last seen by this run.")] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(help="Only those last seen by this run: its id, or how that begins."),
+    ] = None,
     limit: Annotated[
         int | None,
         typer.Option(min=0, help="At most so many, the worst first; 0 for all [100 in a table]."),

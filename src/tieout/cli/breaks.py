@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -13,6 +13,7 @@ from typing import Any
 
 from tieout.cli.arguments import one_of, opened
 from tieout.cli.console import Cell, age, count, out, paint, plain_text, table
+from tieout.cli.runs import find_run
 from tieout.cli.status import OPEN
 from tieout.cli.summary import SHORT, break_line, subject, what_differs
 from tieout.core.model import Kind, Severity
@@ -30,6 +31,7 @@ from tieout.present import (
     utc,
     value_object,
 )
+from tieout.present.flat import columns, flat, guarded
 
 STATES = ("open", "in_review", "correcting", "resolved", "suppressed", "all")
 _PAGE = 100
@@ -42,12 +44,15 @@ def list_breaks(
     shape = one_of(shape, ("table", "json", "ndjson", "csv"), "--format")
     now = datetime.now(UTC)
     with opened(store, config) as view:
+        if where.run_id is not None:
+            where = replace(where, run_id=find_run(view, where.run_id).run_id)
         if shape == "table":
             total = sum(each.number for each in view.tally(where))
             shown = _PAGE if limit is None else limit or total
             _table(view.breaks(replace(where, worst=shown)), total, now)
         else:
-            _write(view.breaks(replace(where, worst=limit or None)), shape, now)
+            chosen = replace(where, worst=limit or None)
+            _write(lambda: view.breaks(chosen), shape, now)
 
 
 def show_break(id_: str, *, config: Path | None, store: str | None, shape: str) -> None:
@@ -127,11 +132,12 @@ def _table(rows: Iterable[BreakRow], total: int, now: datetime) -> None:
         out(f"the worst {len(lines):,} of {count(total, 'break')}; all: --limit 0")
 
 
-def _write(rows: Iterable[BreakRow], shape: str, now: datetime) -> None:
-    objects = (break_object(row, as_of=now) for row in rows)
+def _write(rows: Callable[[], Iterable[BreakRow]], shape: str, now: datetime) -> None:
     if shape == "csv":
-        _write_csv(objects)
-    elif shape == "ndjson":
+        _write_csv(rows, now)
+        return
+    objects = (break_object(row, as_of=now) for row in rows())
+    if shape == "ndjson":
         for each in objects:
             if not out(one_line(each)):
                 return
@@ -173,30 +179,36 @@ COLUMNS = (
 )
 
 
-def _write_csv(objects: Iterable[dict[str, Any]]) -> None:
+def _write_csv(rows: Callable[[], Iterable[BreakRow]], now: datetime) -> None:
+    """`COLUMNS`, then those that only `run --breaks FILE.csv` has. Reads the breaks twice."""
+
     class _Line:
         def write(self, text: str) -> bool:
             return out(text)
 
+    spread = [name for name in columns(rows()) if name not in COLUMNS]
     writer = csv.writer(_Line(), lineterminator="")
-    writer.writerow(COLUMNS)
-    for each in objects:
+    writer.writerow([guarded(name) for name in (*COLUMNS, *spread)])
+    for row in rows():
+        each = break_object(row, as_of=now)
         value = each["value"]
-        flat = each | {
+        whole = each | {
             "value": None if value is None else value["amount"],
             "value_currency": None if value is None else value["currency"],
             "value_prices": None if value is None else value["prices"],
         }
-        cells = [flat[name] for name in COLUMNS]
-        written = writer.writerow(
-            [one_line(cell) if isinstance(cell, dict | list) else _cell(cell) for cell in cells]
-        )
-        if not written:
+        cells = flat(each)
+        found = [*(whole[name] for name in COLUMNS), *(cells.get(name) for name in spread)]
+        if not writer.writerow(map(_cell, found)):
             return
 
 
-def _cell(value: Any) -> Any:
-    return str(value).lower() if isinstance(value, bool) else value
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, dict | list):
+        return one_line(value)
+    return guarded(str(value).lower() if isinstance(value, bool) else str(value))
 
 
 def _find(view: Store, id_: str) -> BreakRow:

@@ -67,7 +67,7 @@ def show_run(id_: str, *, config: Path | None, store: str | None, shape: str) ->
     """Show a run: inputs, hashes, coverage, counts, quarantined rows, what is in no break."""
     shape = one_of(shape, ("table", "json"), "--format")
     with opened(store, config) as view:
-        row = _find(view, id_)
+        row = find_run(view, id_)
         quarantine = list(view.quarantine(row.run_id))
         waiting = pending(view, row)
     if shape == "json":
@@ -86,7 +86,7 @@ def show_run(id_: str, *, config: Path | None, store: str | None, shape: str) ->
             return
 
 
-def _find(view: Store, id_: str) -> RunRow:
+def find_run(view: Store, id_: str) -> RunRow:
     """The run whose id begins so. Raises UsageError where there is none, or several."""
     found = list(islice(view.runs(id_prefix=id_, limit=2), 2)) if id_ else []
     if not found:

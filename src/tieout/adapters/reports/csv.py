@@ -6,31 +6,20 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from tieout.adapters.reports.flat import columns, flat
 from tieout.adapters.reports.objects import break_objects, opened
 from tieout.adapters.reports.whole import whole
 from tieout.ports import ReportData
-from tieout.present import is_number, quarantine_object
-
-_FORMULA: Final = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-
-
-def guarded(text: str) -> str:
-    """`text` with an apostrophe before it where a spreadsheet would take it for a formula.
-
-    Numbers stay numbers: `-12.5` is one, `+1` and `-2+3` are not.
-    """
-    risky = text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA)
-    return "'" + text if risky and not is_number(text) else text
+from tieout.present import quarantine_object
+from tieout.present.flat import columns, flat, guarded
 
 
 class CsvBreaks:
-    """One row a break; see `tieout.adapters.reports.flat` for the columns."""
+    """One row a break; see `tieout.present.flat` for the columns."""
 
     suffix = ".csv"
 
     def write(self, data: ReportData, path: str) -> None:
-        _write(path, columns(data), map(flat, break_objects(data)))
+        _write(path, columns(data.breaks()), map(flat, break_objects(data)))
 
 
 class CsvQuarantine:

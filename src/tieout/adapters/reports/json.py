@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import IO, Any
 
-from tieout.adapters.reports.objects import break_objects, encoded, opened
+from tieout.adapters.reports.objects import break_objects, opened
 from tieout.adapters.reports.whole import whole
 from tieout.core.canonical import instant
 from tieout.core.money import plain
 from tieout.core.rows import RunRow
 from tieout.core.scan import Coverage
 from tieout.ports import ReportData
-from tieout.present import quarantine_object, run_object, utc
+from tieout.present import encoded, quarantine_object, run_object, utc
 
 
 class JsonReport:

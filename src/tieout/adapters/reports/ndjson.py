@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tieout.adapters.reports.objects import break_objects, encoded, opened
+from tieout.adapters.reports.objects import break_objects, opened
 from tieout.adapters.reports.whole import whole
 from tieout.ports import ReportData
+from tieout.present import encoded
 
 
 class NdjsonBreaks:

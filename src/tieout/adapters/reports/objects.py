@@ -7,11 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-import msgspec
-
 from tieout.core.rows import BreakRow
 from tieout.ports import ReportData
-from tieout.present import break_object, one_line
+from tieout.present import break_object
 
 
 def as_of(data: ReportData) -> Callable[[BreakRow], datetime]:
@@ -40,11 +38,3 @@ def opened(path: Path) -> IO[str]:
 def encodable(text: str) -> str:
     """`text` with lone surrogates as `\\udcff`, for formats that take nothing but Unicode."""
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def encoded(value: Any) -> str:
-    """`tieout.present.one_line`, several times as fast."""
-    try:
-        return msgspec.json.encode(value).decode()
-    except UnicodeEncodeError:  # a lone surrogate
-        return one_line(value)

@@ -9,9 +9,10 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tieout.adapters.reports.objects import break_objects, encodable, encoded
+from tieout.adapters.reports.objects import break_objects, encodable
 from tieout.adapters.reports.whole import whole
 from tieout.ports import ReportData
+from tieout.present import encoded
 
 BATCH: Final = 10_000
 _TEXTS: Final = ("id", "reconciliation", "kind", "severity", "cause", "state", "run_id")

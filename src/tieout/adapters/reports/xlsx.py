@@ -21,13 +21,13 @@ from xlsxwriter.worksheet import Worksheet
 
 from tieout.adapters import scratch
 from tieout.adapters.reports.csv import QUARANTINE
-from tieout.adapters.reports.flat import columns, flat
 from tieout.adapters.reports.objects import break_objects, encodable
 from tieout.adapters.reports.whole import whole
 from tieout.core.schema import RECORD_TYPES, ColumnType
 from tieout.errors import UsageError
 from tieout.ports import ReportData
 from tieout.present import is_number, quarantine_object, run_object, utc
+from tieout.present.flat import columns, flat
 
 ROWS: Final = 1_048_575
 """Rows of a sheet, its header not counted."""
@@ -123,7 +123,7 @@ class XlsxReport:
         _front(book, front, data, [breaks, differences, quarantine])
 
     def _breaks(self, book: Workbook, data: ReportData) -> tuple[_Table, _Table]:
-        names = columns(data)
+        names = columns(data.breaks())
         numeric = {name for name in names if name.partition(".")[2] in _DECIMALS}
         numeric |= {name for name in names if name.startswith("difference.")}
         breaks = _Table(book, "breaks", names, self._rows, numbers=_COUNTS | numeric)

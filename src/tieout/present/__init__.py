@@ -14,6 +14,8 @@ from decimal import ROUND_DOWN, Decimal, localcontext
 from itertools import groupby, zip_longest
 from typing import Any, Final, TypeAlias
 
+import msgspec
+
 from tieout.core.canonical import instant
 from tieout.core.held import HeldText
 from tieout.core.model import Kind, PlainRecord, Priced, Role, Severity
@@ -51,6 +53,14 @@ def utc(moment: datetime) -> str:
 def one_line(value: Any) -> str:
     """JSON on one line, keys in their own order, text as it is."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def encoded(value: Any) -> str:
+    """`one_line`, several times as fast."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:  # a lone surrogate
+        return one_line(value)
 
 
 def visible(text: str) -> str:

@@ -1,19 +1,19 @@
 """A break as one row of cells, for CSV and XLSX.
 
 The columns are those of the break object, with `key.`, `internal.`, `external.` and
-`difference.` spread over one column each. What does not fit into one row stands there as JSON:
-`differences` with both sides' values, and `records` with the duplicates and candidates.
+`difference.` spread over one column each: those that the breaks have, so without any break there
+are none of them. What does not fit into one row stands there as JSON: `differences` with both
+sides' values, and `records` with the duplicates and candidates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from tieout.adapters.reports.objects import encoded
 from tieout.core.model import Role
-from tieout.ports import ReportData
-from tieout.present import priced_by
+from tieout.core.rows import BreakRow
+from tieout.present import encoded, is_number, priced_by
 
 FIRST: Final = (
     "id",
@@ -36,10 +36,22 @@ LAST: Final = ("differences", "records")
 SPREAD: Final = ("key", "internal", "external")
 
 
-def columns(data: ReportData) -> list[str]:
-    """All columns that the report's breaks need, in a fixed order. Reads the breaks once."""
+_FORMULA: Final = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+
+
+def guarded(text: str) -> str:
+    """`text` with an apostrophe before it where a spreadsheet would take it for a formula.
+
+    Numbers stay numbers: `-12.5` is one, `+1` and `-2+3` are not.
+    """
+    risky = text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA)
+    return "'" + text if risky and not is_number(text) else text
+
+
+def columns(rows: Iterable[BreakRow]) -> list[str]:
+    """All columns that the breaks need, in a fixed order. Reads them once."""
     found: dict[str, dict[str, None]] = {group: {} for group in (*SPREAD, "difference")}
-    for row in data.breaks():
+    for row in rows:
         found["key"] |= dict.fromkeys(row.content["key"])
         for part in row.content["records"]:
             if part["role"] == Role.PRIMARY:
