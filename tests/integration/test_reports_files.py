@@ -98,7 +98,7 @@ def test_json_holds_runs_breaks_and_quarantine(tmp_path: Path) -> None:
     assert found["breaks"] == [break_object(row, as_of=AS_OF) for row in rows]
     assert found["quarantine"] == [quarantine_object(row) for row in unread]
     proof = found["runs"][0].pop("proof")
-    assert found["runs"] == [run_object(run)]
+    assert found["runs"] == [{**run_object(run), "pending": None}]
     assert proof["external"]["reasons"] == ["short"]
     assert proof["internal"]["inputs"][0]["size"] == 182_044
 

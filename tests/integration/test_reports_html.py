@@ -6,7 +6,8 @@ import http.server
 import shutil
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,9 @@ from integration.report_data import (
 )
 
 from tieout.adapters.reports.html import HtmlReport
-from tieout.core.model import RunStatus
-from tieout.core.rows import BreakCounts, RunCounts
+from tieout.core.held import held_of, text_of
+from tieout.core.model import RunStatus, Side
+from tieout.core.rows import BreakCounts, BreakRow, RunCounts
 from tieout.errors import UsageError
 from tieout.ports import ReportData
 
@@ -300,7 +302,7 @@ def test_a_clean_run_says_what_it_rests_on(show: Any) -> None:
     text = opened.page.inner_text("main")
     assert (
         "Clean: 2,004 of 2,004 matched, both sides complete for 2026-03-02,"
-        " latest record at 2026-03-02 20:59:59.9Z" in text
+        " latest record at 2026-03-02 20:59:59.9Z on both" in text
     )
     assert opened.page.locator("table.breaks").count() == 0
 
@@ -347,6 +349,11 @@ def test_with_too_many_breaks_the_worst_are_shown_and_all_are_beside_it(
     assert (tmp_path / "report.breaks.csv").read_text().count("\n") == 51
     assert (tmp_path / "report.quarantine.csv").read_text().count("\n") == 6
     assert "50" in opened.page.inner_text(".chart .total")
+    expect(opened.page.locator("#shown")).to_have_text("7 shown of 50 breaks")
+    opened.page.select_option("#f-severity", "3")
+    expect(opened.page.locator("#shown")).to_have_text("5 of the 7 shown of 50 breaks")
+    opened.page.click("text=Reset")
+    expect(opened.page.locator("#shown")).to_have_text("7 shown of 50 breaks")
 
 
 def test_the_file_beside_it_is_replaced_only_where_a_report_wrote_it(
@@ -366,8 +373,24 @@ def test_the_file_beside_it_is_replaced_only_where_a_report_wrote_it(
         assert (path.read_bytes() if path.exists() else None) == before
     beside.unlink()
     for number in (5, 4):
-        HtmlReport(breaks=2).write(report(rows[:number]), str(path))
+        written: list[str] = []
+        data = replace(report(rows[:number]), beside=written.append)
+        HtmlReport(breaks=2).write(data, str(path))
         assert beside.read_text().count("\n") == number + 1
+        assert written == [str(beside)]
+
+
+def test_a_file_beside_it_goes_with_the_report_that_wrote_it(tmp_path: Path) -> None:
+    """It would be taken for what the new report found."""
+    path, beside = tmp_path / "report.html", tmp_path / "report.breaks.csv"
+    rows = [break_row(f"T-{n}") for n in range(5)]
+    HtmlReport(breaks=2).write(report(rows), str(path))
+    assert beside.exists()
+    HtmlReport(breaks=2).write(report(rows[:1]), str(path))
+    assert not beside.exists()
+    beside.write_text("mine")
+    HtmlReport(breaks=2).write(report(rows[:1]), str(path))
+    assert beside.read_text() == "mine"
 
 
 @pytest.mark.parametrize("char", "\u200e\u200f\u202a\u202e\u2066\u2069")
@@ -435,6 +458,74 @@ def test_paper_gets_every_row_on_white_with_the_proof(show: Any) -> None:
     assert opened.page.evaluate(background) == "rgb(255, 255, 255)"
 
 
+def two_sided() -> list[BreakRow]:
+    """A break in two fields, and one of three candidates."""
+    pair = [part("internal", trade("T-1")), part("external", trade("T-1", price="187.35", fee="9"))]
+    differing = [difference("price", "187.25", "187.35", "-0.1"), difference("fee", None, "9")]
+    several = [
+        part("internal", trade("T-2", quantity=text), "candidate") for text in ("307", "310")
+    ]
+    several.append(part("external", trade("T-2", quantity="311"), "candidate"))
+    return [break_row("T-1", records=pair, differences=differing),
+            break_row("T-2", kind="CONFLICT", records=several, value=None)]  # fmt: skip
+
+
+def test_paper_gets_both_sides_of_every_break_that_passes_the_filters(show: Any) -> None:
+    opened = show(report(two_sided()))
+    opened.page.locator("tr[data-index] .open").first.click()
+    opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(opened.page.locator("#rows > .detail")).to_have_count(2)
+    for number, texts in enumerate((["187.25", "187.35", "fee"], ["307", "310", "311"])):
+        shown = opened.page.locator("#rows > .detail").nth(number).inner_text()
+        assert all(text in shown for text in texts)
+    opened.page.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(opened.page.locator("#rows > .detail")).to_have_count(1)
+    opened.page.select_option("#f-kind", "CONFLICT")
+    opened.counts(1)
+    opened.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(opened.page.locator("#rows > .detail:visible")).to_have_count(1)
+    assert opened.events == []
+
+
+def test_orders_are_shown_with_their_symbol(show: Any) -> None:
+    order = {"account": "CR-01", "order_id": "O-1", "symbol": "ETH/USDT", "side": "buy"}
+    row = break_row("O-1", kind="MISSING_EXTERNAL", records=[part("internal", order)])
+    key = {"account": "CR-01", "order_id": "O-1"}
+    opened = show(report([replace(row, content={**row.content, "key": key})]))
+    assert opened.page.inner_text("#rows .record") == "O-1\nETH/USDT · CR-01"
+
+
+def test_reasons_keep_their_lines_and_a_failed_run_says_what_it_does_not_keep(show: Any) -> None:
+    run = run_row(status=RunStatus.FAILED, external=None, counts=RunCounts(),
+                  internal=coverage("executions", quarantined=1),
+                  reasons=("there is no file\n  --> broker\n  hint: it is there",))  # fmt: skip
+    opened = show(report([], runs=[run]))
+    assert opened.page.inner_text(".reasons").split("\n")[1].strip() == "--> broker"
+    assert "The quarantined rows of a failed run are counted, and not kept." in (
+        opened.page.inner_text(".run")
+    )
+
+
+def test_the_latest_record_of_each_side_is_named(show: Any) -> None:
+    later = coverage("executions", watermark=1_772_485_200_900_000_000)
+    text = show(report([], runs=[run_row(internal=later)])).page.inner_text(".headline")
+    assert "latest record internal 2026-03-02 21:00:00.9Z, external 2026-03-02 20:59:59.9Z" in text
+    none = run_row(internal=coverage("executions", watermark=None))
+    text = show(report([], runs=[none])).page.inner_text(".headline")
+    assert "latest record internal none, external 2026-03-02 20:59:59.9Z" in text
+
+
+def test_the_records_in_no_break_are_named(show: Any) -> None:
+    identity = {"trade_id": "T-9", "symbol": HOSTILE, "account": None}
+    held = [held_of("k", Side.EXTERNAL, identity, {}, date(2026, 3, 2)) for _ in range(1_001)]
+    items = [text_of(each) for each in held]
+    opened = show(replace(report([]), pending=lambda run: items))
+    opened.page.click("text=Open, in no break: 1,001")
+    text = opened.page.locator("details[open]").inner_text()
+    assert "The first 1,000; all of them: tieout runs show run-0001 --format json" in text
+    assert f"external\t2026-03-02\t\taccount —, symbol {HOSTILE}, trade_id T-9" in text
+
+
 @pytest.mark.parametrize("width", [1024, 1101, 1200, 1300])
 def test_the_table_of_breaks_is_not_cut_off(show: Any, width: int) -> None:
     """On a laptop every column is on the page, or can be scrolled to inside the table."""
@@ -486,12 +577,17 @@ def contrast(first: str, second: str) -> float:
 
 def test_the_page_is_whole_without_scripts(browser: Browser, tmp_path: Path) -> None:
     rows = [break_row(f"T-{n:03}", value=None) for n in range(250)]
-    HtmlReport().write(report(rows), str(tmp_path / "report.html"))
+    HtmlReport().write(report([*rows, *two_sided()]), str(tmp_path / "report.html"))
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((tmp_path / "report.html").as_uri())
-    assert len(page.locator("#rows tr[data-index]:visible").all()) == 250
-    assert "the table is whole without them" in page.inner_text("main")
+    assert len(page.locator("#rows tr[data-index]:visible").all()) == 252
+    text = page.inner_text("main")
+    assert "the table is whole without them" in text
+    for name, texts in (("T-1", ["187.25", "187.35", "fee"]), ("T-2", ["307", "310", "311"])):
+        below = page.locator(f"tr[data-name='{name}'] + .plain")
+        assert below.is_visible()
+        assert all(each in below.inner_text() for each in texts)
     context.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -14,6 +15,7 @@ from tieout.cli.status import OPEN, standing
 from tieout.core.rows import BreakFilter, BreakRow, QuarantineRow, RunRow
 from tieout.errors import UsageError
 from tieout.ports import ReportData, Store
+from tieout.service.pending import pending
 
 SUFFIXES = (".html", ".xlsx", ".csv", ".json")
 
@@ -22,24 +24,31 @@ def report(
     names: list[str], output: Path, *, config: Path | None, store: str | None, options: Options
 ) -> None:
     """Write the last run of each reconciliation and its open breaks into one file."""
-    if output.suffix not in SUFFIXES:
+    if output.is_dir():
+        file = output / "report.html"
+        raise UsageError("this is a directory, not a file", where=str(output), hint=f"-o {file}")
+    if output.suffix.lower() not in SUFFIXES:
+        near = output.with_suffix(".html") if output.name else "report.html"
         raise UsageError(
             f"a report is {', '.join(SUFFIXES)}, not {output.suffix or 'without suffix'}",
             where=str(output),
-            hint=f"-o {output.with_suffix('.html')}",
+            hint=f"-o {near}",
         )
     with opened(store, config) as view:
         data = report_data(view, names)
-        write_report(data, output, options)
+        files = write_report(data, output, options)
     note(count(data.total_breaks, "open break"), options)
-    out(str(output))
+    for each in files:
+        out(each)
 
 
-def write_report(data: ReportData, output: Path, options: Options) -> None:
-    """Write it, with a progress bar."""
+def write_report(data: ReportData, output: Path, options: Options) -> list[str]:
+    """Write it, with a progress bar. The files that were written: it, and those beside it."""
+    files = [str(output)]
     with progress(options) as say:
         say(f"writing {output.name}", None)
-        wiring.write_report(data, str(output))
+        wiring.write_report(replace(data, beside=files.append), str(output))
+    return files
 
 
 def report_data(view: Store, names: list[str]) -> ReportData:
@@ -62,6 +71,7 @@ def report_data(view: Store, names: list[str]) -> ReportData:
         runs=rows,
         breaks=lambda: _open_breaks(view, rows),
         quarantine=lambda: _quarantine(view, rows),
+        pending=lambda row: pending(view, row),
         total_breaks=sum(each.open.total() for each in chosen),
     )
 

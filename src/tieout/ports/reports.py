@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from tieout.core.held import HeldText
 from tieout.core.rows import BreakRow, QuarantineRow, RunRow
 
 
@@ -17,6 +18,8 @@ class ReportData:
     Attributes:
         breaks, quarantine: fresh iterators at each call; a report may read them twice.
         filters: what the breaks were restricted to, for a person; empty where they were not.
+        pending: the records that a run left open in no break; None where nobody can tell.
+        beside: told of each file that a writer writes beside the report.
     """
 
     generated_at: datetime
@@ -25,6 +28,8 @@ class ReportData:
     quarantine: Callable[[], Iterable[QuarantineRow]]
     total_breaks: int
     filters: Mapping[str, str] = field(default_factory=dict)
+    pending: Callable[[RunRow], Sequence[HeldText] | None] = lambda run: None
+    beside: Callable[[str], None] = lambda path: None
 
 
 class ReportWriter(Protocol):

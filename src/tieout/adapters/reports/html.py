@@ -25,9 +25,17 @@ from tieout.adapters.reports.csv import CsvBreaks, CsvQuarantine
 from tieout.adapters.reports.objects import as_of, opened
 from tieout.adapters.reports.survey import Survey, survey
 from tieout.adapters.reports.whole import whole
+from tieout.core.rows import RunRow
 from tieout.errors import UsageError
 from tieout.ports import ReportData, ReportWriter
-from tieout.present import BIDI, SEVERITIES, break_object, quarantine_object, visible
+from tieout.present import (
+    BIDI,
+    SEVERITIES,
+    break_object,
+    pending_object,
+    quarantine_object,
+    visible,
+)
 
 BREAKS: Final = 5_000
 """Breaks that one page holds; the others are in the file beside it, and the page says so."""
@@ -38,6 +46,10 @@ QUARANTINE: Final = 1_000
 PAGE: Final = 200
 """Rows that the table lays out at a time; scrolling brings the next ones."""
 
+PENDING: Final = 1_000
+"""Records in no break that one page holds of a run."""
+
+_COMPANIONS: Final = ("breaks", "quarantine")
 _PAGE: Final = files("tieout.adapters.reports") / "page"
 _ESCAPES: Final = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 _ESCAPES.update({ord(char): "\\" + visible(char) for char in BIDI})
@@ -72,8 +84,14 @@ class HtmlReport:
             "breaks_file": self._beside(data, path, "breaks", CsvBreaks(), found.total),
             "quarantine_file": self._beside(data, path, "quarantine", CsvQuarantine(), total),
         }
+        old = [each for each in _COMPANIONS if not context[f"{each}_file"] and _wrote(path, each)]
         with whole(path) as draft, opened(draft) as file:
             file.writelines(_render(context))
+        for what in _COMPANIONS:
+            if context[f"{what}_file"] is not None:
+                data.beside(str(_companion(path, what)))
+        for what in old:
+            _remove(_companion(path, what))
 
     def _beside(
         self, data: ReportData, path: str, what: str, writer: ReportWriter, total: int
@@ -81,21 +99,43 @@ class HtmlReport:
         limit = self._breaks if what == "breaks" else self._quarantine
         if total <= limit:
             return None
-        file = Path(path).with_suffix(f".{what}.csv")
-        href = "./" + quote(file.name, errors="surrogateescape")
-        if file.is_file() and not _links(Path(path), href):
+        file = _companion(path, what)
+        if file.is_file() and not _wrote(path, what):
             raise UsageError(
                 f"{file.name} is there already, and is not of this report",
                 where=str(file),
                 hint="move it away, or give the report another name",
             )
         writer.write(data, str(file))
-        return {"name": file.name, "href": href}
+        return {"name": file.name, "href": _href(file)}
 
 
-def _links(page: Path, href: str) -> bool:
+def _companion(path: str, what: str) -> Path:
+    return Path(path).with_suffix(f".{what}.csv")
+
+
+def _href(file: Path) -> str:
+    return "./" + quote(file.name, errors="surrogateescape")
+
+
+def _wrote(path: str, what: str) -> bool:
     """Whether the report that is to be replaced wrote the file beside it."""
-    return page.is_file() and f'href="{escape(href)}"'.encode() in page.read_bytes()
+    page, file = Path(path), _companion(path, what)
+    link = f'href="{escape(_href(file))}"'.encode()
+    return file.is_file() and page.is_file() and link in page.read_bytes()
+
+
+def _remove(file: Path) -> None:
+    """What an earlier report wrote would be read as being of the one that is there now."""
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{file.name} is of an earlier report, and cannot be removed:"
+            f" {error.strerror or error}",
+            where=str(file),
+            hint="remove it: the report itself is written",
+        ) from error
 
 
 def _page(data: ReportData, found: Survey) -> dict[str, Any]:
@@ -104,7 +144,7 @@ def _page(data: ReportData, found: Survey) -> dict[str, Any]:
     return {
         "generated_at": views.time(data.generated_at),
         "filters": data.filters,
-        "runs": [views.run(row) for row in data.runs],
+        "runs": [views.run(row) | _pending(data, row) for row in data.runs],
         "worst": views.worst(data.runs),
         "severities": SEVERITIES,
         "survey": found,
@@ -116,6 +156,12 @@ def _page(data: ReportData, found: Survey) -> dict[str, Any]:
         "rows": [views.summary(brk) for brk in objects],
         "details": [views.detail(brk) for brk in objects],
     }
+
+
+def _pending(data: ReportData, row: RunRow) -> dict[str, Any]:
+    items = data.pending(row) or ()
+    shown = [views.pending(pending_object(item)) for item in items[:PENDING]]
+    return {"pending": shown, "pending_total": len(items)}
 
 
 def _render(context: dict[str, Any]) -> Iterator[str]:
@@ -131,7 +177,7 @@ def _render(context: dict[str, Any]) -> Iterator[str]:
     script = (_PAGE / "report.js").read_text("utf-8")
     style = (_PAGE / "report.css").read_text("utf-8")
     marker = "document.documentElement.className='js'"
-    details = json.dumps(context.pop("details"), ensure_ascii=False, separators=(",", ":"))
+    details = json.dumps(context["details"], ensure_ascii=False, separators=(",", ":"))
     return environment.get_template("report.html.j2").generate(
         **context,
         policy=f"default-src 'none'; script-src {_hash(marker)} {_hash(script)}; "
@@ -140,7 +186,7 @@ def _render(context: dict[str, Any]) -> Iterator[str]:
         marker=Markup(marker),  # noqa: S704 - ours, and never from the data
         script=Markup(script),  # noqa: S704
         style=Markup(style),  # noqa: S704
-        details=Markup(details.translate(_ESCAPES)),  # noqa: S704 - escaped for a JSON block
+        json=Markup(details.translate(_ESCAPES)),  # noqa: S704 - escaped for a JSON block
     )
 
 

@@ -12,13 +12,14 @@ from tieout.core.money import plain
 from tieout.core.rows import RunRow
 from tieout.core.scan import Coverage
 from tieout.ports import ReportData
-from tieout.present import encoded, quarantine_object, run_object, utc
+from tieout.present import encoded, pending_object, quarantine_object, run_object, utc
 
 
 class JsonReport:
     """`{generated_at, filters, runs: [...], breaks: [...], quarantine: [...]}`.
 
-    A run is `tieout.present.run_object` and, under `proof`, what it rests on.
+    A run is `tieout.present.run_object` and, under `proof`, what it rests on, and under `pending`
+    the records that it left open in no break (None where nobody can tell).
     """
 
     suffix = ".json"
@@ -27,10 +28,16 @@ class JsonReport:
         with whole(path) as draft, opened(draft) as file:
             file.write(f'{{"generated_at":{encoded(utc(data.generated_at))}')
             file.write(f',"filters":{encoded(dict(data.filters))}')
-            _list(file, "runs", (run_object(run) | {"proof": proof(run)} for run in data.runs))
+            _list(file, "runs", (_run(data, run) for run in data.runs))
             _list(file, "breaks", break_objects(data))
             _list(file, "quarantine", _quarantine(data))
             file.write("}\n")
+
+
+def _run(data: ReportData, run: RunRow) -> dict[str, Any]:
+    items = data.pending(run)
+    pending = None if items is None else [pending_object(each) for each in items]
+    return run_object(run) | {"proof": proof(run), "pending": pending}
 
 
 def _quarantine(data: ReportData) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from tieout.adapters.reports.survey import AGES, bucket
 from tieout.core.canonical import instant
-from tieout.core.model import Role, RunStatus, Severity
+from tieout.core.model import PlainRecord, Role, RunStatus, Severity
 from tieout.core.money import plain
 from tieout.core.rows import RunRow
 from tieout.core.scan import Coverage, InputFile
@@ -20,6 +20,7 @@ from tieout.present import (
     KINDS,
     SEVERITIES,
     Marked,
+    in_contract_order,
     in_order,
     marked,
     match_rate,
@@ -72,6 +73,7 @@ def run(row: RunRow) -> dict[str, Any]:
     counts, breaks = row.counts, row.breaks
     named = {file.name for side in (row.internal, row.external) if side for file in side.inputs}
     return {
+        "id": row.run_id,
         "name": row.reconciliation,
         "status": str(row.status),
         "headline": headline(row),
@@ -107,6 +109,8 @@ def run(row: RunRow) -> dict[str, Any]:
         "cleared": breaks.cleared,
         "date": row.business_date.isoformat(),
         "reasons": row.reasons,
+        "unkept": row.status is RunStatus.FAILED
+        and any(side.quarantined for side in (row.internal, row.external) if side is not None),
         "sides": [("Internal", side(row.internal)), ("External", side(row.external))],
         "digest": row.digest,
         "rules_digest": row.rules_digest,
@@ -134,11 +138,15 @@ def _open(row: RunRow) -> str:
 
 
 def _reach(row: RunRow) -> str:
-    """What is covered. The latest record says nothing of what may be missing after it."""
-    marks = [side.watermark for side in (row.internal, row.external) if side is not None]
-    known = [mark for mark in marks if mark is not None]
-    latest = f", latest record at {_spaced(instant(max(known)))}" if known else ""
-    return f"both sides complete for {row.business_date}{latest}"
+    """What is covered. The latest records say nothing of what may be missing after them."""
+    marks = [None if side is None else side.watermark for side in (row.internal, row.external)]
+    ours, theirs = ("none" if mark is None else _spaced(instant(mark)) for mark in marks)
+    covered = f"both sides complete for {row.business_date}"
+    if marks == [None, None]:
+        return covered
+    if ours == theirs:
+        return f"{covered}, latest record at {ours} on both"
+    return f"{covered}, latest record internal {ours}, external {theirs}"
 
 
 def percent(row: RunRow) -> str | None:
@@ -212,6 +220,9 @@ def summary(brk: Mapping[str, Any]) -> dict[str, Any]:
     value, key = brk["value"], {k: v for k, v in brk["key"].items() if v is not None}
     name = next((each for each in _NAMES if each in key), next(iter(key), ""))
     seconds = brk["age_seconds"]
+    record: PlainRecord = next((part["record"] for part in brk["records"]), {})
+    subject = record.get("symbol") or record.get("currency")
+    about = [] if subject is None or {"symbol", "currency", "pair"} & set(key) else [subject]
     return {
         "reconciliation": brk["reconciliation"],
         "kind": brk["kind"],
@@ -220,7 +231,7 @@ def summary(brk: Mapping[str, Any]) -> dict[str, Any]:
         "state": brk["state"].replace("_", " "),
         "doubt": brk["doubt"],
         "name": key.get(name, brk["id"]),
-        "rest": " \u00b7 ".join(text for each, text in key.items() if each != name),
+        "rest": " \u00b7 ".join([*about, *(text for each, text in key.items() if each != name)]),
         "value": None if value is None else amount(Decimal(value["amount"])),
         "exact": None if value is None else value["amount"],
         "currency": None if value is None else value["currency"],
@@ -340,6 +351,12 @@ def _fields(brk: Mapping[str, Any]) -> list[list[Any]]:
         if name not in differing and values != (None, None):
             rows.append([name, *values, None, False])
     return rows
+
+
+def pending(item: Mapping[str, Any]) -> dict[str, Any]:
+    """A record in no break, its identity in the order of the contract."""
+    identity = item["identity"]
+    return {**item, "identity": [(name, identity[name]) for name in in_contract_order(identity)]}
 
 
 def quarantined(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,8 @@
   });
   if (!body) return;
 
+  // What stands below each break for those without scripts is made anew where it is opened.
+  for (const each of body.querySelectorAll(":scope > .plain")) each.remove();
   const page = 200;
   const rows = [...body.rows];
   let limit = page;
@@ -101,6 +103,18 @@
     if (row && (event.target.closest(".open") || getSelection().isCollapsed)) toggle(row);
   });
 
+  const printed = [];
+  addEventListener("beforeprint", () => {
+    for (const row of rows) {
+      if (row.hidden || detail(row)) continue;
+      toggle(row);
+      printed.push(row);
+    }
+  });
+  addEventListener("afterprint", () => {
+    for (const row of printed.splice(0)) if (detail(row)) toggle(row);
+  });
+
   const search = () =>
     (texts ??= data().map((brk) => values(brk).toLowerCase()));
   const values = (value) => {
@@ -128,7 +142,12 @@
         each.classList.toggle("later", passed > limit);
       }
     }
-    shown.textContent = count.format(passed) + " of " + count.format(rows.length) + " breaks";
+    const total = Number(shown.dataset.total);
+    const held = count.format(rows.length);
+    const all = " of " + count.format(total) + " breaks";
+    if (total === rows.length) shown.textContent = count.format(passed) + all;
+    else if (passed === rows.length) shown.textContent = held + " shown" + all;
+    else shown.textContent = count.format(passed) + " of the " + held + " shown" + all;
     none.hidden = passed > 0;
     more.hidden = passed <= limit;
   };
