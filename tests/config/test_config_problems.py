@@ -157,6 +157,30 @@ def test_a_wrong_reconciliation(keys: str, message: str, column: int) -> None:
     assert all(each.path.startswith("reconciliations.trades") for each in found)
 
 
+@pytest.mark.parametrize(
+    ("keys", "hint"),
+    [
+        ("match: [trade_id]", "e.g. `{on: [trade_id]}`"),
+        ("match: trade_id", "e.g. `match: [{on: [trade_id]}]`"),
+        ("match: [{on: trade_id}]", "e.g. `on: [trade_id]`"),
+        ("ignore: fee", "e.g. `ignore: [fee]`"),
+        ("compare: {timestamp: {within: 100 msec}}", "or `100ms`; units: ns, us, µs, ms, s, m"),
+    ],
+)
+def test_the_hint_shows_the_shape_that_belongs_there(keys: str, hint: str) -> None:
+    [problem] = problems(small(reconciliation=keys))
+    assert hint in (problem.hint or "")
+
+
+def test_a_wrong_indentation_is_told_as_such() -> None:
+    [problem] = problems("version: 1\nsources:\n  a: {}\n   b: {}\n")
+    [other] = problems("version: 1\nlist:\n  - a\n - b\n")
+    for each in (problem, other):
+        assert "begin in the same column" in (each.hint or ""), each
+    [problem] = problems("version: 1\n  store: x\n")
+    assert "further in than the one before it" in (problem.hint or "")
+
+
 DOCUMENT_CASES = {
     "version": (("version: 1", "version: 2"), "reads version 1, not 2", "1:10"),
     "no version": (("version: 1\n", ""), "`version` is missing", "1:1"),

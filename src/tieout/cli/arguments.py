@@ -43,8 +43,17 @@ def instant(text: str | None, option: str) -> datetime | None:
             f"{option} {text!r} has digits below a microsecond", hint="give up to six decimals"
         )
     if moment.tzinfo is None:
-        raise UsageError(f"{option} {text!r} has no time zone", hint=f"e.g. {option} {text}Z")
+        raise UsageError(f"{option} {text!r} has no time zone", hint=_zoned(text, option))
     return moment.astimezone(UTC)
+
+
+def _zoned(text: str, option: str) -> str:
+    """How to say it with a zone; of a date alone the end of the day: what happened on it counts."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return f"e.g. {option} {text}Z"
+    return f"the end of that day: {option} {text}T23:59:59Z"
 
 
 def day(text: str | None, option: str) -> date | None:

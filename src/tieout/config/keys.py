@@ -68,14 +68,20 @@ def read_keys(
             if key.default is REQUIRED:
                 findings.add(node, f"`{name}` is missing", f"add `{name}: {key.shape}`", key=True)
             continue
-        value = attempt(key.read, entry, findings)
+        value = attempt(key.read, entry, findings, example=f"{name}: {key.shape}")
         if value is not None:
             settings[name] = value
     return settings
 
 
-def attempt(read: Reader[T], node: Node, findings: Findings) -> T | None:
-    """What `read` makes of `node`; None where it is faulty, which is then reported."""
+def attempt(
+    read: Reader[T], node: Node, findings: Findings, *, example: str | None = None
+) -> T | None:
+    """What `read` makes of `node`; None where it is faulty, which is then reported.
+
+    Args:
+        example: what would be right, for a fault of `node` itself that gives no hint.
+    """
     try:
         if node.value is None:
             raise Fault(node, "it has no value", "give it one, or remove the key", key=True)
@@ -83,6 +89,8 @@ def attempt(read: Reader[T], node: Node, findings: Findings) -> T | None:
     except Reported:
         return None
     except Fault as fault:
+        if fault.hint is None and fault.node is node and example is not None:
+            fault.hint = f"e.g. `{example}`"
         findings.fault(fault)
         return None
 
@@ -145,8 +153,12 @@ def keyed(table: Table, build: Callable[..., T], *, what: str = "key") -> Reader
 
     Nothing is built where a key is faulty.
     """
+    needed = [name for name, key in table.items() if key.default is REQUIRED] or [*table][:1]
+    example = "{" + ", ".join(f"{name}: {table[name].shape}" for name in needed) + "}"
 
     def reader(node: Node, findings: Findings) -> T:
+        if not isinstance(node.value, dict):
+            raise Fault(node, f"a mapping belongs here, not {node.shape}", f"e.g. `{example}`")
         before = len(findings.problems)
         settings = read_keys(node, table, findings, what=what)
         if len(findings.problems) > before:

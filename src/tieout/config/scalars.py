@@ -124,6 +124,11 @@ def share(node: Node, findings: Findings) -> Decimal:
     return found
 
 
+def has_unit(value: str) -> bool:
+    """Whether a text is a number with letters behind it: `100ms`, `100 msec`, `5 USD`."""
+    return _DURATION.fullmatch(value.strip()) is not None
+
+
 def is_duration(value: str) -> bool:
     """Whether a text looks like a number with a unit of time."""
     match = _DURATION.fullmatch(value.strip())

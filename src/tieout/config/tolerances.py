@@ -10,7 +10,15 @@ from typing import Final, TypeAlias
 from tieout.config.calendars import read_lines
 from tieout.config.findings import Findings, unknown
 from tieout.config.keys import Key, Table, attempt, map_of, mapping
-from tieout.config.scalars import amount, duration, is_duration, share, text
+from tieout.config.scalars import (
+    UNITS,
+    amount,
+    duration,
+    has_unit,
+    is_duration,
+    share,
+    text,
+)
 from tieout.config.tree import Fault, Node
 from tieout.core.rules import EXACT, Measure, Tolerance
 from tieout.core.schema import Column, ColumnType, RecordType
@@ -21,7 +29,10 @@ _HINT: Final = (
 
 
 def _within(node: Node, findings: Findings) -> Tolerance:
-    if isinstance(node.value, str) and is_duration(node.value):
+    if isinstance(node.value, str) and has_unit(node.value):
+        if not is_duration(node.value):
+            what = f"a number, or a length of time, belongs here, not {node.shape}"
+            raise Fault(node, what, f'e.g. `"0.005"`, or `100ms`; units: {", ".join(UNITS)}')
         return Tolerance(Measure.WINDOW, Decimal(duration(node, findings)))
     return Tolerance(Measure.ABSOLUTE, amount(node, findings))
 

@@ -108,7 +108,19 @@ def from_text(text: str, problems: list[Problem]) -> Node | None:
 
 
 def _syntax(what: str, line: int | None = None, column: int | None = None) -> Problem:
-    hint = "indent with blanks, two a level" if "\\t" in what else None
+    hint = None
+    if "\\t" in what:
+        hint = "indent with blanks, two a level"
+    elif "<block end>" in what:
+        hint = (
+            "the keys of one mapping begin in the same column, and so do the `-` of one list;"
+            " `price: exact` stands two blanks further in than its `compare:`"
+        )
+    elif "mapping values" in what:
+        hint = (
+            "a key stands further in than the one before it, which has a value already;"
+            ' or a value with `: ` needs quotes: `path: "a: b.csv"`'
+        )
     return Problem(f"this is not valid YAML: {what}", line=line, column=column, hint=hint)
 
 
