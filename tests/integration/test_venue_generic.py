@@ -12,7 +12,7 @@ from venue_replay import ago, asking, told
 
 from tieout.adapters.venues import generic
 from tieout.adapters.venues.cells import BadCell
-from tieout.adapters.venues.generic_rows import position
+from tieout.adapters.venues.generic_rows import order, position
 from tieout.adapters.venues.markets import Market, Markets
 from tieout.adapters.venues.registry import adapter_of
 from tieout.adapters.venues.venue import VenueFeed
@@ -54,6 +54,17 @@ def test_where_ccxt_needs_a_symbol_coverage_is_what_was_asked() -> None:
     found = answer(Ask("trades", since=DAY))
     assert found.symbols == frozenset()
     assert any("by symbol only" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(("said", "own"), [("0", None), ("", None), ("mine-1", "mine-1")])
+def test_a_client_id_of_zero_is_none(said: str, own: str | None) -> None:
+    raw = {
+        "id": "1", "clientOrderId": said, "symbol": "BTC/EUR", "side": "buy", "amount": "1",
+        "status": "open",
+    }  # fmt: skip
+    values = order(Markets([Market("BTC-EUR", "BTC/EUR", "BTC", "EUR")]))(raw)
+    assert values is not None
+    assert values["client_order_id"] == own
 
 
 def test_orders_movements_prices_and_instruments() -> None:

@@ -198,6 +198,23 @@ def test_orders_with_and_without_margin_are_told_apart() -> None:
     ]
 
 
+@pytest.mark.parametrize("label", [0, 7])
+def test_a_label_that_orders_share_is_no_client_id(label: int) -> None:
+    def labelled(true: Any) -> Any:
+        for raw in true["result"]["open"].values():
+            own = raw["cl_ord_id"] if raw["cl_ord_id"] == "mine" else None
+            raw |= {"userref": label, "cl_ord_id": own}
+        return true
+
+    def happened(world: World) -> None:
+        world.account.place("BTC/USD", "buy", "0.4", "80000", client_id="mine")
+        world.account.place("BTC/USD", "buy", "0.2", "80000")
+        world.instead["/0/private/OpenOrders"] = labelled
+
+    found = told(answer(SPOT, happened, Ask("orders")), "quantity", "client_order_id")
+    assert sorted(found) == [("0.2", None), ("0.4", "mine")]
+
+
 def test_an_order_from_before_the_window_that_ended_in_it_is_found() -> None:
     def happened(world: World) -> None:
         old = world.account.place("BTC/USD", "sell", "0.2", "98000", at=NOW_MS - 9 * DAY)

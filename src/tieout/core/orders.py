@@ -32,6 +32,16 @@ def merged(earlier: Iterable[Record], later: Iterable[Record]) -> list[Record]:
     return list(rows.values())
 
 
+def name_of(row: Record) -> str:
+    """What an order is called from reading to reading: the venue's id; one's own where it has none.
+
+    A client id names no order that has the venue's id as well: several may share it. Empty for an
+    order without either.
+    """
+    ids = ((column, row.values.get(column)) for column in ("order_id", "client_order_id"))
+    return next((f"{column}:{id_}" for column, id_ in ids if id_ is not None), "")
+
+
 def filled(values: Mapping[str, Value]) -> Decimal:
     """How much was filled; nothing where it does not say."""
     amount = values.get("filled")

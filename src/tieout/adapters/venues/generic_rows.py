@@ -151,10 +151,11 @@ def order(markets: Markets) -> Parser:
         filled = None if filled is None else _units("filled", market, filled)
         status = choice(raw, "status", _STATUSES)
         updated = raw.get("lastUpdateTimestamp") or raw.get("lastTradeTimestamp")
+        own = text_or_none(raw, "clientOrderId")
         return {
             "symbol": market.symbol,
             "order_id": text(raw, "id"),
-            "client_order_id": text_or_none(raw, "clientOrderId"),
+            "client_order_id": None if own == "0" else own,  # as some write that there is none
             "side": choice(raw, "side", _SIDES),
             "quantity": _units("quantity", market, number(raw, "amount")),
             "filled": filled,

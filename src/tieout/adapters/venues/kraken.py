@@ -153,7 +153,8 @@ class Kraken(VenueFeed):
             closed = number_or_none(raw, "closetm")
             return {
                 "order_id": text(raw, "id"),
-                "client_order_id": text_or_none(raw, "cl_ord_id") or text_or_none(raw, "userref"),
+                # `userref` is a label for a group of orders, and 0 where nobody gave one.
+                "client_order_id": text_or_none(raw, "cl_ord_id"),
                 "symbol": markets.of(text(said, "pair")).symbol,
                 "side": choice(said, "type", SIDES),
                 "quantity": quantity,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -33,8 +33,6 @@ REACH: Final = 7 * 86_400 * SECOND
 
 ASKED: Final = 20
 """Orders that are asked for by id in one reading, the newest ones."""
-
-Name: TypeAlias = str
 
 UNRESOLVED: Final = tuple(each.value for each in State if each is not State.RESOLVED)
 
@@ -136,12 +134,6 @@ def symbols_of(old: Iterable[Broken]) -> frozenset[str] | None:
     values = {row.values.get("symbol") for each in old for row in each.records}
     known = frozenset(each for each in values if isinstance(each, str))
     return known if len(known) == len(values) else None
-
-
-def names_of(row: Record) -> list[Name]:
-    """What an order is known by: the venue's id, one's own, or both."""
-    ids = ((column, row.values.get(column)) for column in ("order_id", "client_order_id"))
-    return [f"{column}:{id_}" for column, id_ in ids if id_ is not None]
 
 
 def both(earlier: Answer, later: Answer) -> Answer:

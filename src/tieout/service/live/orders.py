@@ -9,7 +9,8 @@
    stale leaves every difference *unknown*; what a venue lacks in an answer that is in doubt is in
    doubt.
 5. A submit that timed out has no id of the venue's yet: it is looked for by the client id. The old
-   leg of a cancel and replace was not cancelled; see `core.orders`.
+   leg of a cancel and replace was not cancelled; see `core.orders`. A client id that orders share
+   ties none of them to the other: each is held back by its own name.
 6. An order with an open break is asked for however old it is, and does not go away because a
    list lacks it that had it before; see `old_orders`.
 """
@@ -18,7 +19,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from typing import Final, TypeAlias
 
 from msgspec.structs import replace
@@ -28,15 +28,13 @@ from tieout.core.canonical import moment
 from tieout.core.lifecycle import OpenItem
 from tieout.core.live import Answer, Ask
 from tieout.core.model import Record, Side, Value
-from tieout.core.orders import Orders, filled, in_the_words_of
+from tieout.core.orders import Orders, filled, in_the_words_of, name_of
 from tieout.ports import Rows
 from tieout.service.live.cause import cause_of
 from tieout.service.live.old_orders import (
     Broken,
-    Name,
     both,
     found,
-    names_of,
     note,
     symbols_of,
 )
@@ -47,6 +45,7 @@ from tieout.service.setup import Reference, Standing
 _SEEN: Final = ("status", "quantity", "filled", "price", "side", "symbol")
 """What a difference between two orders may be in."""
 
+Name: TypeAlias = str
 Looks: TypeAlias = tuple[tuple[str, Value], ...] | None
 Differing: TypeAlias = dict[Name, tuple[Looks, Looks]]
 
@@ -94,7 +93,13 @@ async def compare_orders(
             break
         await asyncio.sleep(pause / 1_000_000_000)
     unknown = set(differing) if ours.doubt is not None else set()
-    return _compared(setup, reference, ours, theirs, moving, unknown, gone, bench.now())
+    # Also where neither side lists it just now: what is undecided clears nothing.
+    stays = [
+        each
+        for each in broken
+        if each in gone or any(name_of(row) in moving | unknown for row in each.records)
+    ]
+    return _compared(setup, reference, ours, theirs, moving, unknown, gone, stays, bench.now())
 
 
 async def _both(
@@ -131,16 +136,14 @@ async def _both(
     if ours.reasons and not (only := await _only_open(setup, symbols)).reasons:
         ours, opened = only, _without_closed(opened, only)
     rows = in_the_words_of(at_home(setup.external, ours.records), opened.records)
-    asked = {name for each in old for row in each.records for name in names_of(row)}
+    asked = Orders(row for each in old for row in each.records)
     ours, opened = _since(replace(ours, records=tuple(rows)), opened, since, asked)
-    out = {name for each in gone for row in each.records for name in names_of(row)}
-    kept = [row for row in ours.records if out.isdisjoint(names_of(row))]
+    out = Orders(row for each in gone for row in each.records)
+    kept = [row for row in ours.records if out.partner(row) is None]
     return replace(ours, records=tuple(kept)), opened, gone
 
 
-def _since(
-    ours: Answer, theirs: Answer, since: int, asked: AbstractSet[Name]
-) -> tuple[Answer, Answer]:
+def _since(ours: Answer, theirs: Answer, since: int, asked: Orders) -> tuple[Answer, Answer]:
     """Both without closed orders that stand alone and that the other side need not list.
 
     Many venues list closed orders by when they were placed: one that was placed before the window
@@ -154,7 +157,7 @@ def _since(
             row
             for row in answer.records
             if is_open(row.values)
-            or not asked.isdisjoint(names_of(row))
+            or asked.partner(row) is not None
             or others.partner(row) is not None
             or _first(row, clocks) is None
             or _first(row, clocks) >= since  # type: ignore[operator]
@@ -194,8 +197,7 @@ def _differing(ours: Answer, theirs: Answer) -> Differing:
                 continue
             left, right = _looks(row, partner)
             if left != right:
-                name = names_of(row)[0] if names_of(row) else ""
-                differing[name] = (right, left) if flip else (left, right)
+                differing[name_of(row)] = (right, left) if flip else (left, right)
     return differing
 
 
@@ -206,7 +208,7 @@ def _vanished(
     own, other, left = Orders(ours.records), Orders(theirs.records), set(map(id, gone))
     rows = (row for each in broken if id(each) not in left for row in each.of(Side.INTERNAL))
     alone = (row for row in rows if own.partner(row) is None and other.partner(row) is None)
-    return {name: (None, None) for row in alone for name in names_of(row)[:1]}
+    return {name_of(row): (None, None) for row in alone}
 
 
 def _matters(row: Record) -> bool:
@@ -248,19 +250,29 @@ def _compared(
     moving: set[Name],
     unknown: set[Name],
     gone: Sequence[Broken],
+    stays: Sequence[Broken],
     as_of: int,
 ) -> Comparison:
-    """Both sides without what is on its way (`moving`) or cannot be known (`unknown`, `gone`)."""
+    """Both sides without what is on its way (`moving`) or cannot be known (`unknown`, `gone`).
+
+    Args:
+        stays: of the breaks that are open, those of which nothing can be said.
+    """
     open_ = moving | unknown
+    listed = Orders(theirs.records)
+    other = {Side.INTERNAL: listed, Side.EXTERNAL: Orders(ours.records)}
+
+    def is_held(side: Side, row: Record) -> bool:
+        partner = other[side].partner(row)
+        return name_of(row) in open_ or (partner is not None and name_of(partner) in open_)
+
     held = [
         (side, row)
         for side, answer in ((Side.INTERNAL, ours), (Side.EXTERNAL, theirs))
         for row in answer.records
-        if open_.intersection(names_of(row))
+        if is_held(side, row)
     ]
-    names = {name for _, row in held for name in names_of(row)} | open_
-    listed = Orders(theirs.records)
-    other = {Side.INTERNAL: listed, Side.EXTERNAL: Orders(ours.records)}
+    left = {id(row) for _, row in held}
 
     def rows(answer: Answer, side: Side) -> Rows:
         columns = columns_of(answer.records, "orders")
@@ -270,8 +282,7 @@ def _compared(
             records=[
                 row
                 for row in answer.records
-                if not names.intersection(names_of(row))
-                and (_matters(row) or other[side].partner(row) is not None)
+                if id(row) not in left and (_matters(row) or other[side].partner(row) is not None)
             ],
             # An order without the venue's id has a name all the same: it is only not shared.
             columns=columns if "order_id" in columns else [*columns, "order_id"],
@@ -285,7 +296,7 @@ def _compared(
         internal=rows(ours, Side.INTERNAL),
         external=rows(theirs, Side.EXTERNAL),
         standing=Standing(
-            waiting=[*waiting, *(item for each in gone for item in each.items)],
+            waiting=[*waiting, *(item for each in stays for item in each.items)],
             unknown=len(unknown) + len(gone),
             expected=len(moving - unknown),
             covered=covered_by(ours, theirs),
