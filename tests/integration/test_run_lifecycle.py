@@ -81,6 +81,23 @@ def test_a_side_without_ids_goes_and_returns(world: World) -> None:
     aged(gone, first)
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_snapshot_goes_on_under_another_identity(tmp_path: Path, alone: bool) -> None:
+    """The configuration says otherwise what identifies a record, or a later Tieout does."""
+    world = World(tmp_path, records="orders", rules="", external="allow_empty: true")
+    one, other = "order_id, quantity\n A, 5", "order_id, quantity" + ("" if alone else "\n A, 6")
+    first = world.run(one, other, at="2026-03-02T18:00:00Z")
+    world.internal, world.external = (
+        ", ".join(filter(None, (each, "identity: [order_id, symbol]")))
+        for each in (world.internal, world.external)
+    )
+    ran = world.run(one, other, day=D2)
+    assert ran.breaks.keys().isdisjoint(first.breaks), "the identity is in the id"
+    aged(ran, first)
+    assert world.events(*first.breaks) == ["opened", "merged"]
+    assert world.run(one, one, day=D3).counts == "1 matched 1 cleared"
+
+
 def test_a_conflict_that_is_settled_clears(world: World) -> None:
     world.run("trade_id, quantity\n X1, 1\n X1, 2", "trade_id\n X1")
     assert world.run("trade_id, quantity\n X1, 1").counts == "1 matched 1 cleared"

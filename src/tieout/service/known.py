@@ -63,14 +63,19 @@ class KnownRecords:
     def keys(self, known: KnownBreak) -> Collection[str]:
         """`Evidence.records`: of a DUPLICATE nothing but its own id."""
         stored = _DECODER.decode(known.content)
-        if len(stored.records) == 1 or stored.kind is _DUPLICATE:
+        if stored.kind is _DUPLICATE:
+            return (known.id,)
+        names, _ = self._identities[stored.records[0].side]
+        # Under other identity columns than when it was found its anchor has another id now.
+        others = stored.records[stored.key.keys() == set(names) :]
+        if not others:
             return (known.id,)
         name = self.reconciliation
         return [
             known.id,
             *(
                 break_id(name, self._identity(part), part.side)
-                for part in stored.records[1:]
+                for part in others
                 if part.role is not _MEMBER
             ),
         ]
