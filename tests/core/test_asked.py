@@ -60,6 +60,20 @@ def test_copies_are_folded_and_contradictions_set_aside() -> None:
     assert identified([], "positions", source="s", place="p") == ([], [])
 
 
+@pytest.mark.parametrize("identity", [(), ("account", "order_id")])
+def test_one_order_id_in_two_markets_is_two_orders(identity: tuple[str, ...]) -> None:
+    """Binance counts them per symbol."""
+    rows = [
+        {"account": "a", "order_id": "28", "symbol": symbol, "quantity": Decimal(quantity)}
+        for symbol, quantity in (("X", 1), ("Y", 2), ("Z", 3), ("Z", 4))
+    ]
+    given = [Record(row, {}) for row in rows]
+    found, conflicts = identified(given, "orders", source="s", place="p", identity=identity)
+    assert [row.values["symbol"] for row in found] == ["X", "Y"]
+    assert {tuple(row.identity) for row in found} == {("account", "order_id")}
+    assert [row.values["symbol"] for row in conflicts] == ["Z", "Z"]
+
+
 def test_edge_16_a_corrected_trade_is_left_out() -> None:
     first = {"trade_id": "01", "quantity": Decimal(1), "supersedes": None}
     second = {"trade_id": "02", "quantity": Decimal(2), "supersedes": "01"}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tieout.core.model import Record
-from tieout.core.orders import Orders, filled, in_the_words_of, merged
+from tieout.core.orders import Orders, filled, in_the_words_of, merged, name_of
 
 
 def order(id_: str | None, client: str | None = None, **values: Any) -> Record:
@@ -47,6 +47,27 @@ def test_edge_29_of_closed_ones_the_last() -> None:
     for each in (theirs, theirs[::-1]):
         (found,) = in_the_words_of([order(None, "a", status="filled")], each)
         assert found.values["order_id"] == "2"
+
+
+def test_where_ids_count_per_symbol_another_symbol_is_another_order() -> None:
+    theirs = [order("28", "a", symbol="BTC/USDT"), order("28", "b", symbol="ETH/USDT")]
+    listed = Orders(theirs, by_symbol=True)
+    assert [listed.partner(order("28", symbol=each.values["symbol"])) for each in theirs] == theirs
+    assert listed.partner(order("28", "a", symbol="SOL/USDT")) is None
+    assert listed.partner(order(None, "a", symbol="SOL/USDT")) is None
+    assert len({name_of(each, by_symbol=True) for each in theirs}) == 2
+    ours = [order("28", symbol="BTC/USDT"), order(None, "b", symbol="ETH/USDT")]
+    found = in_the_words_of(ours, theirs, by_symbol=True)
+    assert [row.values["order_id"] for row in found] == ["28", "28"]
+
+
+def test_elsewhere_it_is_the_same_order_wrong_in_its_symbol() -> None:
+    theirs = [order("7", "a", symbol="BTC/USDT"), order("8", "x", symbol="ETH/USDT")]
+    theirs += [order("9", "x", symbol="BTC/USDT")]
+    listed = Orders(theirs)
+    assert listed.partner(order("7", symbol="SOL/USDT")) is theirs[0]
+    assert listed.partner(order(None, "x", symbol="ETH/USDT")) is theirs[1], "the right one first"
+    assert name_of(theirs[0]) == name_of(order("7", symbol="SOL/USDT"))
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,21 @@ def test_a_strict_book_is_asked_for_both_spellings() -> None:
     assert symbols(answer) == ["BTC", "ETH"]
 
 
+def test_orders_of_one_id_in_two_markets_do_not_become_one() -> None:
+    """Some venues count orders per symbol."""
+
+    def order(symbol: str) -> Record:
+        identity = {"account": "main", "venue": "x", "order_id": "28"}
+        return Record({**identity, "symbol": symbol, "quantity": Decimal(1)}, identity, 1)
+
+    feed = Feed([order("XBT"), order("ETH")])
+    answer = fetched(wrapped(feed, "symbols: {XBT: BTC}"), Ask("orders"))
+    assert symbols(answer) == ["BTC", "ETH"]
+    feed.records.append(order("BTC"))
+    answer = fetched(wrapped(feed, "symbols: {XBT: BTC}"), Ask("orders"))
+    assert symbols(answer) == ["ETH"]
+
+
 def test_two_records_that_become_one_are_both_unreadable() -> None:
     feed = Feed([position("XBT", "1"), position("BTC", "2"), position("ETH", "3")])
     answer = fetched(wrapped(feed, "symbols: {XBT: BTC}"))

@@ -39,6 +39,25 @@ def nothing(_: World) -> None:
 # Spot
 
 
+@pytest.mark.parametrize("adapter", [SPOT, PERP])
+def test_orders_of_one_id_in_two_markets_are_two(adapter: str) -> None:
+    """Ids count per symbol."""
+    symbols = ("BTC/USDT", "ETH/USDT") if adapter == SPOT else sorted(PERPS)
+
+    def happened(world: World) -> None:
+        for number, symbol in enumerate(symbols, 1):
+            world.account.place(symbol, "buy", str(number), "10")
+        path = "/api/v3/openOrders" if adapter == SPOT else "/fapi/v1/openOrders"
+        world.instead[path] = lambda rows: [{**row, "orderId": 28} for row in rows]
+
+    found = answer(adapter, happened, Ask("orders"))
+    assert sorted(told(found, "symbol", "order_id", "quantity")) == [
+        (symbols[0], "28", "1"),
+        (symbols[1], "28", "2"),
+    ]
+    assert found.quarantined == ()
+
+
 def test_edge_45_a_fee_in_a_third_asset_keeps_its_currency() -> None:
     def happened(world: World) -> None:
         world.account.deposit("USDT", "100000")

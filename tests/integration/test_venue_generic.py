@@ -195,6 +195,35 @@ def test_edge_06_rows_that_ccxt_overlooks_are_doubted_and_not_no_orders() -> Non
     asking(VENUE, FIXTURE, ask, options={"by_symbol": False})
 
 
+def test_an_open_order_of_one_market_is_not_a_closed_one_of_another() -> None:
+    """Some exchanges count orders per symbol."""
+
+    def row(symbol: str, status: str) -> dict[str, Any]:
+        at = 1_740_826_800_000
+        return {
+            "id": "28", "symbol": symbol, "side": "buy", "amount": "1", "filled": "0",
+            "status": status, "timestamp": at, "lastUpdateTimestamp": at,
+        }  # fmt: skip
+
+    async def ask(feed: VenueFeed, replay: Replay) -> Answer:
+        async def still(*_: Any, **__: Any) -> list[Any]:
+            return [row("ADA/EUR", "open")]
+
+        async def closed(*_: Any, **__: Any) -> list[Any]:
+            return [row("BTC/EUR", "canceled")]
+
+        exchange = feed._client.exchange
+        exchange.fetch_open_orders = still
+        exchange.fetch_closed_orders = exchange.fetch_orders = closed
+        return await feed.fetch(Ask("orders", since=DAY))
+
+    found = asking(VENUE, FIXTURE, ask, options={"by_symbol": False})
+    assert sorted(told(found, "symbol", "status")) == [
+        ("ADA/EUR", "open"),
+        ("BTC/EUR", "cancelled"),
+    ]
+
+
 # Pages
 
 

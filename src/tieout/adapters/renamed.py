@@ -159,7 +159,8 @@ class _Renamed:
                 continue
             own = {name: changed[name] for name in record.identity if name in changed}
             new = Record({**record.values, **changed}, {**record.identity, **own}, record.row)
-            found[tuple(new.identity.values())].append(new)
+            # Some venues count orders per symbol.
+            found[*new.identity.values(), new.values.get("symbol")].append(new)
         kept = []
         for alike in found.values():
             if len(alike) == 1:

@@ -101,8 +101,10 @@ def identified(
     given, type_ = list(rows), RECORD_TYPES[records]
     if not given:
         return [], []
-    columns = identity or type_.identity(set(given[0].values))
-    settled = settle_identities(Side.INTERNAL, identify(given, columns, type_))
+    columns = tuple(identity) or type_.identity(set(given[0].values))
+    # Some venues count orders per symbol: one id under two symbols is no record twice.
+    wider = dict.fromkeys((*columns, "symbol") if records == "orders" else columns)
+    settled = settle_identities(Side.INTERNAL, identify(given, tuple(wider), type_))
     conflicts = [
         Quarantined(
             source=source,
@@ -115,7 +117,13 @@ def identified(
         for group in settled.conflicts
         for _, _, record in group
     ]
-    return settled.free, conflicts
+    free = settled.free
+    if len(wider) > len(columns):
+        free = [
+            Record(row.values, {name: row.identity[name] for name in columns}, row.row)
+            for row in free
+        ]
+    return free, conflicts
 
 
 def answered(

@@ -65,6 +65,14 @@ class RecordType:
         added = {name: Column(name, type_) for name, type_ in extra.items()}
         return replace(self, columns=MappingProxyType({**self.columns, **added}))
 
+    def by_symbol(self) -> RecordType:
+        """This contract, of a source whose ids count per symbol: the symbol is in the identity."""
+        identities = tuple(
+            each if "symbol" in each else (*each[:-1], "symbol", each[-1])
+            for each in self.identities
+        )
+        return replace(self, identities=identities)
+
     def identity(self, present: frozenset[str] | set[str]) -> tuple[str, ...]:
         """The identity columns of a source that has the columns `present`, in contract order.
 

@@ -52,6 +52,7 @@ class Binance(VenueFeed):
     """What spot and USD-M have in common."""
 
     exchange = "binance"
+    orders_by_symbol = True
     wire = BINANCE
 
     async def permissions(self) -> Permissions:

@@ -277,7 +277,7 @@ class Rows:
         if form.named is not None and identity[form.named] is None:
             raise BadCell(form.named, f"{form.named} is absent")
         record = Record(whole, identity, self._rows)
-        key = tuple(identity.values())
+        key = _key(record)
         first = self._seen.get(key)
         if first is None:
             self._seen[key] = len(self.records)
@@ -293,9 +293,7 @@ class Rows:
         """The records, without those that contradict each other: these are in quarantine."""
         if not self._contested:
             return self.records
-        return [
-            each for each in self.records if tuple(each.identity.values()) not in self._contested
-        ]
+        return [each for each in self.records if _key(each) not in self._contested]
 
     def _contradiction(self, key: tuple[Value, ...], record: Record) -> None:
         first = self.records[self._seen[key]]
@@ -333,3 +331,8 @@ class Rows:
         self.quarantined.append(
             Quarantined(self._source, self._place, self._rows, reason, shown, field, values=known)
         )
+
+
+def _key(record: Record) -> tuple[Value, ...]:
+    """What is one record: one id under two symbols is two orders, whatever the venue's ids are."""
+    return *record.identity.values(), record.values.get("symbol")

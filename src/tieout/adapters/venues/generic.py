@@ -57,6 +57,7 @@ class GenericVenue(VenueFeed):
     """An exchange of ccxt. `options: {type: swap}` asks about contracts instead of spot."""
 
     market_kind: ClassVar[str] = "ccxt"
+    orders_by_symbol = True  # nobody has looked; that they are not is not certain
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
@@ -199,8 +200,8 @@ class GenericVenue(VenueFeed):
             closed: list[Raw] = []
             if ask.since is not None and closing is not None:
                 closed = (await self._closed(closing, symbol, ask)).rows
-            gone = {raw.get("id") for raw in closed}
-            found.read((raw for raw in still if raw.get("id") not in gone), parse)
+            gone = {_order_key(raw) for raw in closed}
+            found.read((raw for raw in still if _order_key(raw) not in gone), parse)
             found.read(closed, parse)
 
         await self._for_each(ask, found, markets, by_symbol, one)
@@ -340,6 +341,10 @@ def holds_rows(body: Any) -> bool:
     if isinstance(body, dict):
         return any(map(holds_rows, body.values()))
     return False
+
+
+def _order_key(raw: Raw) -> tuple[Any, Any]:
+    return raw.get("symbol"), raw.get("id")
 
 
 def _time(raw: Raw) -> int:

@@ -111,12 +111,14 @@ class VenueFeed:
     Class attributes:
         exchange: the `venue` of its records. `wire`: how the exchange speaks.
         market_kind: which markets are its own; adapters of one kind share them.
+        orders_by_symbol: ids of orders count per symbol, as far as is known.
         OFFERS: record types.
     """
 
     exchange: ClassVar[str]
     wire: ClassVar[Wire]
     market_kind: ClassVar[str] = "spot"
+    orders_by_symbol: ClassVar[bool] = False
     OFFERS: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(

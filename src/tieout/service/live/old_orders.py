@@ -21,7 +21,7 @@ from tieout.core.held import values_of
 from tieout.core.lifecycle import OpenItem
 from tieout.core.live import Answer, Ask
 from tieout.core.model import Record, Side, State
-from tieout.core.orders import Orders, merged
+from tieout.core.orders import Orders, merged, name_of
 from tieout.core.rows import BreakFilter
 from tieout.core.schema import RECORD_TYPES
 from tieout.errors import SourceError
@@ -56,6 +56,10 @@ class Broken:
         """Symbol and the venue's id."""
         pairs = ((row.values.get("symbol"), row.values.get("order_id")) for row in self.records)
         return list(dict.fromkeys((str(one), str(two)) for one, two in pairs if one and two))
+
+    def names(self, *, by_symbol: bool) -> set[str]:
+        """What its records are called; see `core.orders`."""
+        return {name_of(row, by_symbol=by_symbol) for row in self.records}
 
     @property
     def records(self) -> list[Record]:
@@ -93,18 +97,20 @@ async def found(
         SourceError: the venue gave no list.
     """
     # What it has told of does not go away: a list without that is not whole.
-    left = _unlisted([each for each in broken if each.told or each.made < since], listed)
+    by_symbol = setup.rules.ids_per_symbol
+    left = [each for each in broken if each.told or each.made < since]
+    left = _unlisted(left, listed, by_symbol)
     if left:
         rows = await _by_id(setup.external, left)
         listed = replace(listed, records=tuple(merged(listed.records, rows)))
-        left = _unlisted(left, listed)
+        left = _unlisted(left, listed, by_symbol)
     first = now - max(setup.timing.closed, REACH)
     young = [each for each in left if each.made >= first]
     if young:
         reach = min(each.made for each in young) - setup.timing.lag - margin
         ask = Ask("orders", since=reach, symbols=symbols_of(young), known=True)
         listed = both(listed, await setup.external.fetch(ask))
-    left = _unlisted(left, listed)
+    left = _unlisted(left, listed, by_symbol)
     return listed, [each for each in left if each.told or each.made < first]
 
 
@@ -124,8 +130,8 @@ async def _by_id(venue: Feed, old: Sequence[Broken]) -> list[Record]:
     return rows
 
 
-def _unlisted(old: Sequence[Broken], listed: Answer) -> list[Broken]:
-    there = Orders(listed.records)
+def _unlisted(old: Sequence[Broken], listed: Answer, by_symbol: bool) -> list[Broken]:
+    there = Orders(listed.records, by_symbol=by_symbol)
     return [each for each in old if not any(map(there.partner, each.records))]
 
 

@@ -66,7 +66,7 @@ async def compare_orders(
     Raises:
         SourceError: a side gave no answer.
     """
-    timing = setup.timing
+    timing, by_symbol = setup.timing, setup.rules.ids_per_symbol
     standing: dict[Name, tuple[tuple[Looks, Looks], int, int]] = {}
     first: set[Name] | None = None
     pause = timing.grace / max(1, timing.confirmations - 1)
@@ -76,7 +76,9 @@ async def compare_orders(
     ]
     for attempt in range(1, timing.resamples + 1):
         ours, theirs, gone = await _both(setup, bench.now(), since, symbols, broken)
-        differing = _differing(ours, theirs) | _vanished(ours, theirs, broken, gone)
+        differing = _differing(ours, theirs, by_symbol) | _vanished(
+            ours, theirs, broken, gone, by_symbol
+        )
         first = set(differing) if first is None else first
         standing = {
             name: _again(standing.get(name), looks, bench.now())
@@ -97,7 +99,7 @@ async def compare_orders(
     stays = [
         each
         for each in broken
-        if each in gone or any(name_of(row) in moving | unknown for row in each.records)
+        if each in gone or not (moving | unknown).isdisjoint(each.names(by_symbol=by_symbol))
     ]
     return _compared(setup, reference, ours, theirs, moving, unknown, gone, stays, bench.now())
 
@@ -118,6 +120,7 @@ async def _both(
     Returns:
         Both answers; and those of `broken` of which the venue says nothing, which are in neither.
     """
+    by_symbol = setup.rules.ids_per_symbol
     known = await setup.universe.known(setup.internal, now)
     # A little further back than is compared: what lies there is only a possible partner.
     margin = setup.timing.closed // 24
@@ -134,11 +137,12 @@ async def _both(
         first = min(each.made for each in old) - setup.timing.lag
         ours = both(ours, await setup.internal.fetch(Ask("orders", first, None, symbols_of(old))))
     if ours.reasons and not (only := await _only_open(setup, symbols)).reasons:
-        ours, opened = only, _without_closed(opened, only)
-    rows = in_the_words_of(at_home(setup.external, ours.records), opened.records)
-    asked = Orders(row for each in old for row in each.records)
+        ours, opened = only, _without_closed(opened, Orders(only.records, by_symbol=by_symbol))
+    home = at_home(setup.external, ours.records)
+    rows = in_the_words_of(home, opened.records, by_symbol=by_symbol)
+    asked = Orders((row for each in old for row in each.records), by_symbol=by_symbol)
     ours, opened = _since(replace(ours, records=tuple(rows)), opened, since, asked)
-    out = Orders(row for each in gone for row in each.records)
+    out = Orders((row for each in gone for row in each.records), by_symbol=by_symbol)
     kept = [row for row in ours.records if out.partner(row) is None]
     return replace(ours, records=tuple(kept)), opened, gone
 
@@ -152,7 +156,7 @@ def _since(ours: Answer, theirs: Answer, since: int, asked: Orders) -> tuple[Ans
     """
 
     def told(answer: Answer, other: Answer, clocks: tuple[str, str]) -> Answer:
-        others = Orders(other.records)
+        others = Orders(other.records, by_symbol=asked.by_symbol)
         kept = [
             row
             for row in answer.records
@@ -179,36 +183,41 @@ async def _only_open(setup: LiveSetup, symbols: frozenset[str] | None) -> Answer
     return await setup.internal.fetch(Ask("orders", symbols=symbols))
 
 
-def _without_closed(theirs: Answer, ours: Answer) -> Answer:
+def _without_closed(theirs: Answer, ours: Orders) -> Answer:
     """Of a book that knows open orders only, those that the venue has closed are not missing."""
-    named = Orders(ours.records)
-    kept = [row for row in theirs.records if is_open(row.values) or named.partner(row) is not None]
+    kept = [row for row in theirs.records if is_open(row.values) or ours.partner(row) is not None]
     return replace(theirs, records=tuple(kept))
 
 
-def _differing(ours: Answer, theirs: Answer) -> Differing:
+def _differing(ours: Answer, theirs: Answer, by_symbol: bool) -> Differing:
     """Orders that differ or are on one side only, with how they look."""
     differing: Differing = {}
     for own, other, flip in ((ours, theirs, False), (theirs, ours, True)):
-        others = Orders(other.records)
+        others = Orders(other.records, by_symbol=by_symbol)
         for row in own.records:
             partner = others.partner(row)
             if partner is None and not _matters(row):
                 continue
             left, right = _looks(row, partner)
             if left != right:
-                differing[name_of(row)] = (right, left) if flip else (left, right)
+                name = name_of(row, by_symbol=by_symbol)
+                differing[name] = (right, left) if flip else (left, right)
     return differing
 
 
 def _vanished(
-    ours: Answer, theirs: Answer, broken: Sequence[Broken], gone: Sequence[Broken]
+    ours: Answer,
+    theirs: Answer,
+    broken: Sequence[Broken],
+    gone: Sequence[Broken],
+    by_symbol: bool,
 ) -> Differing:
     """Orders that the book has taken back, of which the venue never told: as they do not look."""
-    own, other, left = Orders(ours.records), Orders(theirs.records), set(map(id, gone))
+    own, other = (Orders(each.records, by_symbol=by_symbol) for each in (ours, theirs))
+    left = set(map(id, gone))
     rows = (row for each in broken if id(each) not in left for row in each.of(Side.INTERNAL))
     alone = (row for row in rows if own.partner(row) is None and other.partner(row) is None)
-    return {name_of(row): (None, None) for row in alone}
+    return {name_of(row, by_symbol=by_symbol): (None, None) for row in alone}
 
 
 def _matters(row: Record) -> bool:
@@ -258,13 +267,13 @@ def _compared(
     Args:
         stays: of the breaks that are open, those of which nothing can be said.
     """
-    open_ = moving | unknown
-    listed = Orders(theirs.records)
-    other = {Side.INTERNAL: listed, Side.EXTERNAL: Orders(ours.records)}
+    open_, by_symbol = moving | unknown, setup.rules.ids_per_symbol
+    listed = Orders(theirs.records, by_symbol=by_symbol)
+    other = {Side.INTERNAL: listed, Side.EXTERNAL: Orders(ours.records, by_symbol=by_symbol)}
 
     def is_held(side: Side, row: Record) -> bool:
-        partner = other[side].partner(row)
-        return name_of(row) in open_ or (partner is not None and name_of(partner) in open_)
+        alike = [each for each in (row, other[side].partner(row)) if each is not None]
+        return any(name_of(each, by_symbol=by_symbol) in open_ for each in alike)
 
     held = [
         (side, row)
@@ -291,10 +300,12 @@ def _compared(
             notes=answer.notes if side is Side.INTERNAL else (*answer.notes, *note(gone)),
         )
 
-    waiting = [OpenItem(side, row, moment(as_of).date()) for side, row in held]
+    sides = {Side.INTERNAL: rows(ours, Side.INTERNAL), Side.EXTERNAL: rows(theirs, Side.EXTERNAL)}
+    day = moment(as_of).date()
+    waiting = [OpenItem(side, _as_compared(row, sides[side]), day) for side, row in held]
     return Comparison(
-        internal=rows(ours, Side.INTERNAL),
-        external=rows(theirs, Side.EXTERNAL),
+        internal=sides[Side.INTERNAL],
+        external=sides[Side.EXTERNAL],
         standing=Standing(
             waiting=[*waiting, *(item for each in stays for item in each.items)],
             unknown=len(unknown) + len(gone),
@@ -308,3 +319,12 @@ def _compared(
         reference=reference,
         as_of=as_of,
     )
+
+
+def _as_compared(row: Record, side: Rows) -> Record:
+    """The order under the identity that its side is compared by, which the breaks go by as well."""
+    bound = side.layout.present(side.columns)
+    identity = {name: row.values.get(name) for name in bound.identity}
+    if identity.get(bound.reading.records.id_of(bound.identity) or "") is None:
+        return row
+    return Record(row.values, identity, row.row)
