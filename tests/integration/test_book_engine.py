@@ -252,7 +252,10 @@ def test_fills_are_offered_by_an_engine_that_has_them() -> None:
     assert answer.window == (nanoseconds(NOON) - 1_000_000_000, nanoseconds(NOON))
 
 
-@pytest.mark.parametrize("given", [None, 7, "none", RuntimeError("no session"), TimeoutError()])
+@pytest.mark.parametrize(
+    "given",
+    [None, 7, "none", RuntimeError("no session"), TimeoutError(), asyncio.CancelledError()],
+)
 def test_edge_05_an_engine_that_fails_is_an_error_and_never_flat(given: Any) -> None:
     with pytest.raises(SourceError, match="engine"):
         ask(Engine(positions=given), "positions")
@@ -282,6 +285,19 @@ def test_cancelling_the_question_is_no_failure_of_the_engine() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(cancelled())
+
+
+def test_an_engine_that_cancels_its_own_call_is_an_error_on_its_own_loop_as_well() -> None:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        with pytest.raises(SourceError, match="cancelled its own call"):
+            ask(Engine(positions=asyncio.CancelledError()), "positions", settings={"loop": loop})
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 def test_the_engine_runs_on_its_own_loop() -> None:

@@ -171,6 +171,14 @@ class EngineBook:
                 where=where,
                 hint="nothing is concluded from it; if the engine is only slow, raise `timeout`",
             ) from None
+        except asyncio.CancelledError as error:
+            if _is_being_cancelled():
+                raise
+            raise SourceError(
+                "the engine cancelled its own call",
+                where=where,
+                hint="nothing is concluded from it; the engine may be stopping",
+            ) from error
         except Exception as error:
             raise SourceError(
                 f"the engine failed: {type(error).__name__}: {error}",
@@ -201,6 +209,12 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
+
+
+def _is_being_cancelled() -> bool:
+    """Whether it is the caller that is cancelled, and not what it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _only_open(ask: Ask) -> tuple[str, ...]:

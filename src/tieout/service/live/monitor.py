@@ -50,6 +50,8 @@ PATIENCE: Final = 5.0
 
 ELSEWHERE: Final = "another process compares it"
 
+CANCELLED: Final = "the comparison was cancelled before its end"
+
 logger = logging.getLogger("tieout.live")
 
 
@@ -191,6 +193,13 @@ class Monitor:
             except TieoutError as error:
                 self.trouble = str(error)
                 self._failed(self.trouble)
+            except asyncio.CancelledError:
+                if self._closed:
+                    raise
+                self.trouble = CANCELLED
+                self._failed(self.trouble)
+                if _is_being_cancelled():
+                    raise
             except Exception as error:  # the process boundary of a monitor: the others go on
                 logger.exception("%s: an error that nobody expected", self.name)
                 self.trouble = f"{type(error).__name__}: {error}"
@@ -318,6 +327,12 @@ class Monitor:
     @property
     def _matter(self) -> str:
         return f"failing:{self.name}"
+
+
+def _is_being_cancelled() -> bool:
+    """Whether somebody wants this task to end, and not only what it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _answer(wanted: Wanted, outcome: RunOutcome | None) -> None:
