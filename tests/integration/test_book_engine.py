@@ -338,6 +338,47 @@ def test_the_version_is_of_what_the_engine_gives_or_says() -> None:
     assert asyncio.run(book(Counting()).version()) == "17"
 
 
+class Ticking:
+    """A clock on which every look takes a second."""
+
+    looks = 0
+
+    def now(self) -> datetime:
+        self.looks += 1
+        return NOON + timedelta(seconds=self.looks)
+
+
+@pytest.mark.parametrize(
+    ("records", "rows", "change"),
+    [
+        ("positions", [{"symbol": "A", "quantity": None}], {"symbol": "B"}),
+        ("positions", [{"symbol": "A", "quantity": Decimal("NaN")}], {"quantity": "x"}),
+        (
+            "positions",
+            [{"symbol": "A", "quantity": 1}, {"symbol": "A", "quantity": 2}],
+            {"quantity": 3},
+        ),
+        (
+            "orders",
+            [{"id": "1", "symbol": "A", "quantity": 1, "created_at": NOON + timedelta(hours=1)}],
+            {"created_at": NOON + timedelta(hours=2)},
+        ),
+    ],
+    ids=["none", "no number", "two that contradict each other", "from the future"],
+)
+def test_a_row_that_cannot_be_read_is_no_change_of_the_book(
+    records: str, rows: list[dict[str, Any]], change: dict[str, Any]
+) -> None:
+    """Else no key of the book would ever be compared, and not only its own."""
+    engine = Engine(**{records: rows})
+    opened = EngineBook(engine, name="engine", account="main", venue="bybit", clock=Ticking())
+    assert asyncio.run(opened.fetch(Ask(records))).quarantined
+    before = asyncio.run(opened.version())
+    assert asyncio.run(opened.version()) == before
+    rows[0] |= change
+    assert asyncio.run(opened.version()) != before
+
+
 def test_what_it_does_not_give_is_an_error_that_says_what_to_write() -> None:
     with pytest.raises(SourceError, match="async def get_fills"):
         ask(Engine(), "trades")

@@ -14,8 +14,9 @@ from typing import Any, Final, Protocol
 
 from tieout.adapters.books.engine_rows import Shape, balance_rows, rows_of
 from tieout.core.asked import answered
-from tieout.core.canonical import dumps, nanoseconds, plain_record
+from tieout.core.canonical import dumps, instant, nanoseconds, plain_record
 from tieout.core.live import Answer, Ask
+from tieout.core.model import Quarantined
 from tieout.core.schema import RECORD_TYPES
 from tieout.errors import SourceError
 from tieout.ports import Clock
@@ -135,9 +136,9 @@ class EngineBook:
             since = nanoseconds(day) if records == "trades" else None
             answer = await self.fetch(Ask(records, since=since))
             type_ = RECORD_TYPES[records]
-            rows = [plain_record(record.values, type_) for record in answer.records]
-            rows += [{"unreadable": row.raw, "reason": row.reason} for row in answer.quarantined]
-            texts.append(dumps(sorted(dumps(_lasting(row)) for row in rows)))
+            rows = [_lasting(plain_record(each.values, type_)) for each in answer.records]
+            rows += [_unread(row, answer.asked_at) for row in answer.quarantined]
+            texts.append(dumps(sorted(dumps(row) for row in rows)))
         return hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
 
     async def symbols(self) -> frozenset[str]:
@@ -221,6 +222,14 @@ def _only_open(ask: Ask) -> tuple[str, ...]:
     if ask.records != "orders" or (ask.since is None and ask.until is None):
         return ()
     return ("the engine gives open orders; those that are closed are not known",)
+
+
+def _unread(row: Quarantined, asked_at: int) -> dict[str, str | None]:
+    """A row that cannot be read, without the time at which it was asked for.
+
+    Its reason says nothing more, and counts how far a time is ahead.
+    """
+    return {"unreadable": row.raw.replace(instant(asked_at), ""), "field": row.field}
 
 
 def _lasting(row: dict[str, str | None]) -> dict[str, str | None]:
