@@ -131,6 +131,36 @@ def test_edge_11_one_id_with_two_contents_is_neither() -> None:
     assert not found.complete
 
 
+@pytest.mark.parametrize("forged_first", [True, False])
+@pytest.mark.parametrize(
+    ("records", "path", "column"),
+    [("positions", "/fapi/v3/positionRisk", "positionAmt"), ("balances", "/fapi/v3/balance", "balance")],
+)  # fmt: skip
+def test_two_rows_of_a_snapshot_that_contradict_each_other_are_neither(
+    records: str, path: str, column: str, *, forged_first: bool
+) -> None:
+    def happened(world: World) -> None:
+        world.account.trade("BTC/USDT:USDT", "buy", "1")
+        world.account.trade("ETH/USDT:USDT", "buy", "3")
+        world.instead[path] = lambda rows: (
+            [*forged(rows), *rows] if forged_first else [*rows, *forged(rows)]
+        )
+
+    def forged(rows: Any) -> Any:
+        names = ("BTCUSDT", "USDT")
+        return [
+            {**row, column: "7"} for row in rows if row.get("symbol", row.get("asset")) in names
+        ]
+
+    found = answer(PERP, happened, Ask(records))
+    name = "symbol" if records == "positions" else "currency"
+    assert told(found, name) == ([("ETH/USDT:USDT",)] if records == "positions" else [])
+    assert len({each.values[name] for each in found.quarantined}) == 1
+    assert len(found.quarantined) == 2, "both, so that nothing is said of their key"
+    assert all("different things" in each.reason for each in found.quarantined)
+    assert not found.complete
+
+
 def test_a_symbol_that_is_none_of_the_markets_is_quarantined_and_the_markets_asked_again() -> None:
     async def asked(world: World) -> tuple[Answer, int]:
         world.account.place("BTC/USDT", "buy", "0.1", "80000")

@@ -284,10 +284,8 @@ class Rows:
             self.records.append(record)
         elif self.records[first].values == whole:
             return
-        elif self._type.event:
+        elif self._type.event or not self._newer(first, record):
             self._contradiction(key, record)
-        else:
-            self._newer(first, record)
 
     def kept(self) -> list[Record]:
         """The records, without those that contradict each other: these are in quarantine."""
@@ -311,19 +309,20 @@ class Rows:
                 )
             )
 
-    def _newer(self, index: int, record: Record) -> None:
-        """Of two states of one thing, seen on two pages, the later one counts."""
-        old = self.records[index].values
-        new = record.values
-        if old == new:
-            return
+    def _newer(self, index: int, record: Record) -> bool:
+        """Of two states of one thing, seen on two pages, the later one counts.
+
+        Returns:
+            False where they do not say when they were so: neither is believed.
+        """
+        old, new = self.records[index].values, record.values
         before, after = old.get("updated_at"), new.get("updated_at")
-        if isinstance(before, int) and isinstance(after, int):
-            # At one instant, what is filled never goes down.
-            if (after, new.get("filled") or ZERO) >= (before, old.get("filled") or ZERO):
-                self.records[index] = record
-            return
-        raise BadCell("identity", "it is there twice, and differs")
+        if not isinstance(before, int) or not isinstance(after, int):
+            return False
+        # At one instant, what is filled never goes down.
+        if (after, new.get("filled") or ZERO) >= (before, old.get("filled") or ZERO):
+            self.records[index] = record
+        return True
 
     def _refuse(self, raw: Raw, reason: str, field: str | None, values: Values) -> None:
         shown = json.dumps(raw, ensure_ascii=False, default=str)[:RAW_LIMIT]
