@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from tieout.core.canonical import break_id, plain_record
 from tieout.core.held import Held, held_of, opened
 from tieout.core.lifecycle import OpenItem
+from tieout.core.match.identity import Identified, identify, settle_identities
 from tieout.core.model import Record, Side
-from tieout.core.schema import MOVEMENTS, TRADES, ColumnType
+from tieout.core.schema import MOVEMENTS, TRADES, ColumnType, RecordType
 
 CONTRACT = MOVEMENTS.with_extra({"seen": ColumnType.TIME, "note": ColumnType.TEXT})
 DAY = date(2026, 7, 1)
@@ -53,6 +54,45 @@ def test_a_record_comes_back_with_equal_values(
     assert back == OpenItem(side, record, DAY, unreadable)
     types = {name: type(value) for name, value in back.record.values.items()}
     assert types == {name: type(value) for name, value in given_values.items()}
+
+
+EVENTS = [MOVEMENTS, TRADES, TRADES.with_extra({"desk": ColumnType.TEXT})]
+
+
+@given(st.sampled_from(EVENTS), st.data(), st.sampled_from(Side))
+def test_its_identity_is_in_the_order_of_the_contract(
+    contract: RecordType, data: st.DataObject, side: Side
+) -> None:
+    """As that of a row that was just read: who looks at the values alone takes them for one."""
+    columns = data.draw(st.lists(st.sampled_from(sorted(contract.columns)), unique=True))
+    texts = {name: f"{number}" for number, name in enumerate(columns)}
+    chosen = [name for name in texts if contract.columns[name].type is ColumnType.TEXT]
+    for names in (contract.identity(set(columns)), in_order(chosen, contract)):
+        row = Record({name: texts[name] for name in names if name in texts}, {})
+        (fresh,) = identify([row], names, contract)
+        plain = plain_record(fresh.identity, contract)
+        back = opened(held_of("", side, plain, plain, DAY), contract).record
+        assert tuple(back.identity.items()) == tuple(fresh.identity.items())
+
+
+@given(st.sampled_from(EVENTS), st.data())
+def test_one_identity_is_one_whatever_the_order_of_its_columns(
+    contract: RecordType, data: st.DataObject
+) -> None:
+    """A source may state its own, in any order; an empty column is like one that is absent."""
+    names = ["account", "trade_id", "movement_id", "venue", "symbol", "side"]
+    named = {name: name for name in names if name in contract.columns and name != "venue"}
+    orders = st.permutations([*named.items(), ("venue", None)])
+    rows = [
+        Record({**named, "version": Decimal(version)}, dict(data.draw(orders)), version)
+        for version in (1, 3, 2)
+    ]
+    rows.append(Record({**named, "version": Decimal(0)}, named))
+    assert settle_identities(Side.INTERNAL, rows) == Identified([rows[1]], [], [])
+
+
+def in_order(names: list[str], contract: RecordType) -> tuple[str, ...]:
+    return tuple(name for name in contract.columns if name in names)
 
 
 @given(values)

@@ -120,6 +120,25 @@ def test_edge_16_a_higher_version_supersedes(world: World) -> None:
     assert world.run(table, "trade_id, quantity\n T1, 6").counts == "1 matched"
 
 
+@pytest.mark.parametrize("number", ["version", "sequence"])
+@pytest.mark.parametrize(
+    "identity", ["", "identity: [trade_id, symbol]", "identity: [symbol, trade_id]"]
+)
+def test_edge_16_an_older_version_of_a_later_day_leaves_the_carried_trade(
+    world: World, number: str, identity: str
+) -> None:
+    world.internal = world.external = identity
+    world.rules = ""
+    table = f"trade_id, side, quantity, {number}" + "\n {}, buy, {}, {}"
+    missing = world.run(table.format("T0", 1, 1), f"{table.format('T0', 1, 1)}\n T1, buy, 6, 2")
+    assert missing.shown == ["MISSING_INTERNAL T1"]
+    ran = world.run(table.format("T2", 1, 1), f"{table.format('T2', 1, 1)}\n T1, buy, 5, 1", day=D2)
+    assert (ran.shown, ran.counts) == (["MISSING_INTERNAL T1"], "1 matched 1 carried")
+    assert ran.of("T1").content == missing.of("T1").content
+    ran = world.run(table.format("T1", 6, 2), table.format("T1", 5, 1), day=D3)
+    assert (ran.shown, ran.counts) == ([], "1 matched 1 cleared")
+
+
 def test_edge_20_an_amendment_after_the_match_reopens_with_history(world: World) -> None:
     one, other = "trade_id, quantity\n T1, 5", "trade_id, quantity\n T1, 6"
     first = world.run(one, other, at="2026-03-02T18:00:00Z").of("T1")

@@ -3,7 +3,8 @@
 1. Its key is the id that a break anchored on the record has: one digest of the reconciliation,
    its side and its identity.
 2. The text is canonical, as in the content of a break, and the contract turns it back into equal
-   values. Lost are the row and the file, which say nothing in a later run.
+   values, the identity in the order of the contract. Lost are the row and the file, which say
+   nothing in a later run.
 3. What the contract of today cannot read any more makes the record an unreadable one.
 """
 
@@ -17,7 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from tieout.core.canonical import dumps, nanoseconds
+from tieout.core.canonical import dumps, layout, nanoseconds
 from tieout.core.lifecycle import OpenItem
 from tieout.core.model import PlainRecord, Record, Side, Value
 from tieout.core.schema import ColumnType, RecordType
@@ -81,7 +82,9 @@ def opened(held: Held, records: RecordType) -> OpenItem:
     """The open item again. `records` is the contract of today."""
     kept = text_of(held)
     values, readable = values_of(kept.record, records)
-    identity, _ = values_of(kept.identity, records)
+    # Canonical text is sorted by name, a record of a source by contract.
+    in_order = {name: kept.identity[name] for name, _ in layout(kept.identity, records)}
+    identity, _ = values_of(in_order, records)
     record = Record(values, identity, carried_from=kept.since)
     return OpenItem(kept.side, record, kept.since, kept.unreadable or not readable)
 

@@ -60,9 +60,9 @@ def settle_identities(side: Side, rows: Sequence[Record]) -> Identified:
         rows: identified records. Their order does not matter.
     """
     alive = _without_superseded(rows)
-    by_identity: defaultdict[tuple[Value, ...], list[Record]] = defaultdict(list)
+    by_identity: defaultdict[frozenset[tuple[str, Value]], list[Record]] = defaultdict(list)
     for record in alive:
-        by_identity[tuple(record.identity.values())].append(record)
+        by_identity[_same_as(record)].append(record)
     free: list[Record] = []
     duplicates: list[GroupRecords] = []
     conflicts: list[GroupRecords] = []
@@ -80,6 +80,15 @@ def settle_identities(side: Side, rows: Sequence[Record]) -> Identified:
             copies = ((side, Role.DUPLICATE, record) for record in winners[1:])
             duplicates.append(((side, Role.PRIMARY, winners[0]), *copies))
     return Identified(free, duplicates, conflicts)
+
+
+def _same_as(record: Record) -> frozenset[tuple[str, Value]]:
+    """What records of one identity have in common, whatever the order of its columns.
+
+    A column that is absent is like one that is empty: a carried record may be from before the
+    source had it.
+    """
+    return frozenset([item for item in record.identity.items() if item[1] is not None])
 
 
 def _without_superseded(rows: Sequence[Record]) -> list[Record]:

@@ -239,7 +239,7 @@ def _ordered(records: Iterable[tuple[Side, Role, Record]], plan: Plan) -> GroupR
             key=lambda part: (
                 _place(part),
                 dumps(plain_record(part[2].values, plan.records)),
-                dumps([str(value) for value in part[2].identity.values()]),
+                dumps([str(value) for _, value in sorted(part[2].identity.items())]),
             ),
         )
     )
