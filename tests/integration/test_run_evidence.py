@@ -47,6 +47,22 @@ def test_a_missing_break_is_not_cleared_by_a_partner_that_cannot_be_read(world: 
     assert world.events(first.id) == ["opened", "cleared"]
 
 
+@pytest.mark.parametrize("account", ["A", ""])
+def test_a_missing_break_is_not_cleared_by_its_own_row_that_cannot_be_read(
+    world: World, account: str
+) -> None:
+    """An account that is empty is known: that there is none."""
+    table = "trade_id, account, quantity\n T1, {0}, {1}\n T9, {0}, 1"
+    other = f"trade_id, account\n T9, {account}"
+    first = world.run(table.format(account, 5), other).of("T1")
+    ran = world.run(table.format(account, "many"))
+    assert (ran.shown, ran.row.status) == (["MISSING_EXTERNAL T1"], "breaks")
+    assert world.run(NONE, NONE, day=D2).shown == ["MISSING_EXTERNAL T1"]
+    whole = table.format(account, 5)
+    assert world.run(whole, whole, day=D3).shown == []
+    assert world.events(first.id) == ["opened", "cleared"]
+
+
 def test_a_position_that_cannot_be_read_clears_nothing(tmp_path: Path) -> None:
     world = World(tmp_path, records="positions", rules="max_quarantined: 100%")
     world.run("symbol, quantity\n BTC, 1\n ETH, 1", "symbol, quantity\n BTC, 2\n ETH, 1")

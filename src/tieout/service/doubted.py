@@ -21,7 +21,7 @@ from tieout.core.merging import merging
 from tieout.core.model import Candidate, Group, Pair, PlainRecord, Record, Side
 from tieout.core.schema import RecordType
 from tieout.ports import Engine, MatchTask, SideFacts, Spool, Store, StoreView
-from tieout.service.known import KnownRecord, KnownRecords
+from tieout.service.known import KnownRecord, KnownRecords, is_named
 
 Suspects: TypeAlias = list[tuple[KnownBreak, list[KnownRecord]]]
 
@@ -76,12 +76,11 @@ def with_doubt(
 def _hints(task: MatchTask, facts: SideFacts, side: Side, records: RecordType) -> list[PlainRecord]:
     """What is readable of the identities of a side's rows that are not known by them."""
     scan = task.internal.scan if side is Side.INTERNAL else task.external.scan
-    named = records.id_of(facts.identity)
     found: dict[tuple[tuple[str, str | None], ...], PlainRecord] = {}
     for entry in (*facts.quarantined, *scan.unreadable):
-        values = {name: entry.values[name] for name in facts.identity if name in entry.values}
-        if len(values) == len(facts.identity) and (named is None or values[named] is not None):
+        if is_named(entry.values, facts.identity, records):
             continue
+        values = {name: entry.values[name] for name in facts.identity if name in entry.values}
         hint = plain_record(values, records)
         found.setdefault(tuple(hint.items()), hint)
     return list(found.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 
@@ -10,10 +11,10 @@ from tieout.core.canonical import dumps, plain_record
 from tieout.core.compare import AMOUNTS
 from tieout.core.held import values_of
 from tieout.core.lifecycle import Evidence, KnownBreak, OpenItem
-from tieout.core.model import Kind, Record, Side
+from tieout.core.model import Kind, PlainRecord, Record, Side
 from tieout.core.scan import Coverage
 from tieout.core.schema import RecordType
-from tieout.ports import Matching, SideFacts, StoreView
+from tieout.ports import Matching, StoreView
 from tieout.service.carry import Key
 from tieout.service.coverage import subject_of
 from tieout.service.known import KnownRecords
@@ -52,9 +53,9 @@ def evidence_of(
         snapshot=not records.event,
         evaluated=_evaluated(frozenset(known), held),
         unresolved=_either(
-            _unresolved(waiting, facts, records),
+            _unresolved(waiting, records),
             _outside(covered, wallets),
-            _not_compared(amounts_only, facts, records),
+            _not_compared(amounts_only, records),
         ),
         records=held,
     )
@@ -65,10 +66,10 @@ def _either(*each: Callable[[KnownBreak], bool]) -> Callable[[KnownBreak], bool]
 
 
 def _not_compared(
-    amounts_only: Sequence[OpenItem], facts: Mapping[Side, SideFacts], records: RecordType
+    amounts_only: Sequence[OpenItem], records: RecordType
 ) -> Callable[[KnownBreak], bool]:
     """Whether a break is in more than the amount of a record of which only that was compared."""
-    about = _unresolved(amounts_only, facts, records)
+    about = _unresolved(amounts_only, records)
     amount = AMOUNTS.get(records.name)
 
     def not_compared(known: KnownBreak) -> bool:
@@ -122,12 +123,20 @@ def _evaluated(
     return lambda known: known.id in keys or any(key in keys for key in held(known))
 
 
-def _unresolved(
-    waiting: Sequence[OpenItem], facts: Mapping[Side, SideFacts], records: RecordType
-) -> Callable[[KnownBreak], bool]:
+def _unresolved(waiting: Sequence[OpenItem], records: RecordType) -> Callable[[KnownBreak], bool]:
     """Whether one of a break's records is waiting: then nothing says that the break is gone."""
-    keys = {(item.side, dumps(plain_record(item.record.identity, records))) for item in waiting}
+    # By the columns that each is known by: a source may have had others when it came.
+    keys: defaultdict[tuple[Side, tuple[str, ...]], set[str]] = defaultdict(set)
+    for item in waiting:
+        identity = plain_record(item.record.identity, records)
+        keys[item.side, tuple(identity)].add(dumps(identity))
     contents = {(item.side, dumps(plain_record(item.record.values, records))) for item in waiting}
+
+    def waits(side: Side, record: PlainRecord) -> bool:
+        return (side, dumps(record)) in contents or any(
+            side is other and dumps({name: record.get(name) for name in names}) in texts
+            for (other, names), texts in keys.items()
+        )
 
     def unresolved(known: KnownBreak) -> bool:
         if not keys:
@@ -135,11 +144,6 @@ def _unresolved(
         stored = json.loads(known.content)
         if stored["kind"] == Kind.DUPLICATE:  # that a copy is gone says nothing of the record
             return False
-        for part in stored["records"]:
-            side, record = Side(part["side"]), part["record"]
-            identity = {name: record.get(name) for name in facts[side].identity}
-            if (side, dumps(identity)) in keys or (side, dumps(record)) in contents:
-                return True
-        return False
+        return any(waits(Side(part["side"]), part["record"]) for part in stored["records"])
 
     return unresolved

@@ -43,6 +43,7 @@ from tieout.service.coverage import (
 from tieout.service.doubted import Again, with_doubt
 from tieout.service.drift import Drift
 from tieout.service.evidence import evidence_of
+from tieout.service.known import is_named
 from tieout.service.matched import note_match, noted
 from tieout.service.outcomes import outcomes
 from tieout.service.remarks import remarked
@@ -155,7 +156,7 @@ def judge(
     if setup.live is not None:
         sums.add(setup.live, intent)
     after_cut = [*matching.internal.after_cut, *matching.external.after_cut]
-    waiting = _kept([*sums.waiting, *after_cut, *_unreadable(facts, intent)], bench, spool)
+    waiting = _kept([*sums.waiting, *after_cut, *_unreadable(facts, bench, intent)], bench, spool)
     evidence = evidence_of(
         intent.reconciliation,
         matching,
@@ -333,10 +334,10 @@ def _item(side: Side, record: Record, intent: RunIntent) -> OpenItem:
     return OpenItem(side, record, record.carried_from or intent.business_date)
 
 
-def _unreadable(facts: Mapping[Side, SideFacts], intent: RunIntent) -> list[OpenItem]:
+def _unreadable(facts: Mapping[Side, SideFacts], bench: Bench, intent: RunIntent) -> list[OpenItem]:
     """Quarantined rows of which something was readable, carried ones among them."""
     new = [
-        OpenItem(side, _unread(entry, facts[side]), intent.business_date, unreadable=True)
+        OpenItem(side, _unread(entry, facts[side], bench), intent.business_date, unreadable=True)
         for side in Side
         for entry in facts[side].quarantined
         if entry.values
@@ -344,10 +345,10 @@ def _unreadable(facts: Mapping[Side, SideFacts], intent: RunIntent) -> list[Open
     return [*new, *(item for side in Side for item in facts[side].unreadable)]
 
 
-def _unread(entry: Quarantined, facts: SideFacts) -> Record:
-    """A quarantined row as a record: what was readable of it; its place makes it one."""
+def _unread(entry: Quarantined, facts: SideFacts, bench: Bench) -> Record:
+    """A quarantined row as a record: what was readable of it; else its place makes it one."""
     identity = {name: entry.values.get(name) for name in facts.identity}
-    if None in identity.values():
+    if not is_named(entry.values, facts.identity, bench.records):
         identity["quarantined"] = f"{entry.place}:{entry.row}"
     return Record(entry.values, identity, entry.row)
 

@@ -10,7 +10,7 @@ import msgspec
 
 from tieout.core.canonical import break_id, derived_id
 from tieout.core.lifecycle import KnownBreak
-from tieout.core.model import Kind, PlainRecord, Role, Side
+from tieout.core.model import Kind, PlainRecord, Role, Side, Value
 from tieout.core.schema import RecordType
 from tieout.ports import SideFacts
 
@@ -30,6 +30,15 @@ class _Stored(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(_Stored)
 # For what is asked of every break: an enumeration is slow to find its members.
 _DUPLICATE, _MEMBER = Kind.DUPLICATE, Role.MEMBER
+
+
+def is_named(values: Mapping[str, Value], identity: Collection[str], records: RecordType) -> bool:
+    """Whether what is readable of a row says which record it is: all of its identity, and its id.
+
+    An empty column of the identity is readable: it says that there is no account, say.
+    """
+    named = records.id_of(tuple(identity))
+    return values.keys() >= set(identity) and (named is None or values[named] is not None)
 
 
 @dataclass(frozen=True, slots=True)
