@@ -29,8 +29,9 @@ BOUNDARIES = (
     "service/live/monitor",
     "service/live/supervisor",
     "adapters/books/engine",
+    "adapters/threads",
 )
-"""Where whatever went wrong becomes an exit code, or the failure of one run."""
+"""Where whatever went wrong becomes an exit code, the failure of one run, or that of who waits."""
 
 
 def name_of(path: Path) -> str:

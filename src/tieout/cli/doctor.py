@@ -20,6 +20,7 @@ from tieout.errors import ConfigError, TieoutError, UsageError
 from tieout.ports import Book, Store, Venue
 from tieout.service.doctor import Finding, Health, Needs, examine_book, examine_venue
 from tieout.wiring.feeds import Feeds, system_clock
+from tieout.wiring.loop import run_loop
 
 TELLING: Final = 4
 """A shorter secret is not looked for in texts: it would blot out half of them."""
@@ -57,7 +58,7 @@ def doctor(
     if not chosen:
         note("no source of this configuration answers now: there is nobody to ask", options)
     with _opened(settings, store) as (view, said):
-        found = [*said, *asyncio.run(_examined(settings, chosen, view))]
+        found = [*said, *run_loop(_examined(settings, chosen, view))]
     if shape == "json":
         out(json.dumps([_object(each) for each in found], indent=2, ensure_ascii=False))
     elif found:

@@ -20,6 +20,7 @@ from tieout.cli.run import known
 from tieout.config import Settings, load
 from tieout.core.rows import RunRow
 from tieout.present import run_object
+from tieout.wiring.loop import run_loop
 
 if TYPE_CHECKING:
     from tieout.ports import Store
@@ -51,7 +52,7 @@ def serve(arguments: ServeArguments, options: Options) -> int:
     _log(options)
     store = wiring.open_store(arguments.store or settings.store.resolve())
     with closing(store):
-        asyncio.run(_serve(settings, names, store, arguments, shape, options))
+        run_loop(_serve(settings, names, store, arguments, shape, options))
     return 0
 
 

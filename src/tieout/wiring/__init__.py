@@ -183,11 +183,10 @@ def _live(
             " --business-date",
             hint="leave them out, or name only reconciliations of files",
         )
-    import asyncio
-
     from tieout.wiring.live import verdicts
+    from tieout.wiring.loop import run_loop
 
-    return asyncio.run(
+    return run_loop(
         verdicts(settings, names, store=store, dry_run=request.dry_run, progress=progress)
     )
 

@@ -35,7 +35,7 @@ def query_book(source: SourceSettings, records: str, clock: Clock) -> QueryBook:
     Raises:
         UsageError: it names another source for its aliases, which is read once a run only.
     """
-    from tieout.adapters.books.query import Query, QueryBook
+    from tieout.adapters.books.query import LIMIT, Query, QueryBook
     from tieout.adapters.sql.source import SqlSettings, SqlSource
 
     options = source.options
@@ -53,6 +53,7 @@ def query_book(source: SourceSettings, records: str, clock: Clock) -> QueryBook:
         floats=source.mapping.floats or "refuse",
         used=_used(source, kind),
         texts=_texts(source, kind),
+        timeout=LIMIT,
         allow_empty=source.allow_empty,
     )
     query = Query(partial(SqlSource, settings), source.reading(kind))
@@ -60,7 +61,7 @@ def query_book(source: SourceSettings, records: str, clock: Clock) -> QueryBook:
     if options.version is not None:
         asked = replace(settings, query=options.version, used=None, floats="shortest")
         version = partial(SqlSource, asked)
-    return QueryBook(source.name, {kind: query}, clock, version=version)
+    return QueryBook(source.name, {kind: query}, clock, version=version, timeout=LIMIT)
 
 
 def ledger_book(store: Store, *, account: str | None, venue: str | None) -> LedgerBook:

@@ -6,7 +6,6 @@ refused by name: freqtrade itself brings it up to date when it starts.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,9 @@ from urllib.parse import quote
 
 from tieout.adapters.books import freqtrade_holdings as held
 from tieout.adapters.books import freqtrade_rows as rows_of
+from tieout.adapters.books.apart import Apart
 from tieout.adapters.books.freqtrade_rows import ORDER_COLUMNS, TRADE_COLUMNS, Naming, Snapshot
-from tieout.adapters.sql.connection import engine, refused
+from tieout.adapters.sql.connection import engine, limited, refused
 from tieout.core.asked import answered
 from tieout.core.canonical import nanoseconds
 from tieout.core.live import Answer, Ask
@@ -66,6 +66,7 @@ class FreqtradeBook:
         self._settings = settings
         self._clock = clock
         self._naming = Naming(settings.name, settings.account, settings.venue, settings.fees)
+        self._apart = Apart(settings.name, settings.timeout)
         self._engine: Engine | None = None
         self._checked = False
 
@@ -126,13 +127,12 @@ class FreqtradeBook:
 
     async def _snapshot(self) -> Snapshot:
         try:
-            async with asyncio.timeout(self._settings.timeout):
-                rows = await asyncio.to_thread(self._read)
+            rows = await self._apart.read(self._read)
         except TimeoutError:
             raise SourceError(
                 f"the database did not answer in {self._settings.timeout:g} s",
                 where=self.name,
-                hint="is it locked, or on a slow disk? Raise `timeout`",
+                hint="is it locked, or on a slow disk?",
             ) from None
         rows = self._on_venue(rows)
         self._check_real(rows)
@@ -188,10 +188,12 @@ class FreqtradeBook:
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA query_only = ON")
             connection.exec_driver_sql("BEGIN")
-            return connection
-        return connection.execution_options(
-            isolation_level="REPEATABLE READ", postgresql_readonly=True
-        )
+        else:
+            connection = connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+        limited(connection, self._settings.timeout)
+        return connection
 
     def _check_schema(self, connection: Connection) -> None:
         from sqlalchemy import inspect
@@ -227,18 +229,13 @@ def _opened(settings: FreqtradeSettings) -> Engine:
 
     first = engine(settings.url, settings.name)
     url = make_url(settings.url)
-    seconds = max(1, round(settings.timeout))
     arguments: dict[str, Any] = {}
-    backend = url.get_backend_name()
-    if backend == "sqlite":
+    if url.get_backend_name() == "sqlite":
         arguments["timeout"] = settings.timeout
         if url.database and not url.database.startswith((":", "file:")):
             path = quote(str(Path(url.database).absolute()))
             url = url.set(database=f"file:{path}")
             url = url.update_query_dict({"mode": "ro", "uri": "true"})
-    elif url.drivername == "postgresql+psycopg":
-        arguments["connect_timeout"] = seconds
-        arguments["options"] = f"-c statement_timeout={seconds}s"
     first.dispose()
     return engine(url.render_as_string(hide_password=False), settings.name, arguments)
 

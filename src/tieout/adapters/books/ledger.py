@@ -12,7 +12,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -20,6 +19,7 @@ from typing import Final, TypeVar
 
 from msgspec import structs
 
+from tieout.adapters.books.apart import Apart
 from tieout.adapters.books.journaled import Journaled
 from tieout.core.asked import MAX_SKEW, answered, identified
 from tieout.core.canonical import instant, nanoseconds
@@ -37,6 +37,10 @@ from tieout.ports import Clock, Journal
 _T = TypeVar("_T")
 
 OFFERS: Final = frozenset({"positions", "balances", "orders", "trades", "movements"})
+
+LIMIT: Final = 300.0
+"""Seconds for one answer: the first one reads the whole journal, 50,000 entries a second."""
+
 _KINDS: Final = {"positions": KeyKind.POSITION, "balances": KeyKind.BALANCE}
 _COLUMNS: Final = {
     KeyKind.POSITION: ("account", "venue", "symbol", "leg"),
@@ -52,6 +56,7 @@ class LedgerBook:
         method: how positions are costed.
         max_age: nanoseconds; an answer is in doubt where nothing was written for longer.
         instruments: by unified symbol, for the multipliers of contracts.
+        timeout: seconds for one answer.
     """
 
     def __init__(
@@ -65,8 +70,11 @@ class LedgerBook:
         method: Method | None = None,
         max_age: int | None = None,
         instruments: Mapping[str, Instrument] | None = None,
+        timeout: float = LIMIT,
     ) -> None:
         self._name = name
+        self._timeout = timeout
+        self._beside = Apart(name, timeout)
         self._journal = journal
         self._scope = {"account": account, "venue": venue}
         self._clock = clock
@@ -118,25 +126,19 @@ class LedgerBook:
 
     async def version(self) -> str:
         """The number of the newest entry; and how many are not believed yet, if any are."""
-        last = await self._apart(self._read)
         until = _believed(nanoseconds(self._clock.now()))
-        with self._lock:
-            later = sum(entry.at > until for entry in self._later)
-        return f"{last}-{later}" if later else str(last)
+        return await self._apart(partial(self._version, until))
 
     async def symbols(self) -> frozenset[str]:
         """Every symbol that an entry names."""
-        await self._apart(self._read)
-        with self._lock:
-            return frozenset(self._journaled.symbols)
+        return await self._apart(self._symbols)
 
     async def opened_at(self) -> int | None:
         """Since when the book tells what happened: its first approved opening, UTC ns.
 
         What was before is contained in that, and not missing here.
         """
-        await self._apart(self._read)
-        openings = self._openings()
+        openings = await self._apart(self._opened)
         return min((each.at for each in openings if each.approved_by), default=None)
 
     async def counting(self) -> Callable[[Key, int], bool]:
@@ -144,8 +146,7 @@ class LedgerBook:
 
         What does not is in the opening entry: adding it once more would be wrong.
         """
-        await self._apart(self._read)
-        facts = Facts(self._openings(), None, None)
+        facts = Facts(await self._apart(self._opened), None, None)
         return lambda key, at: facts.opening(key) is None or facts.counts(key, at)
 
     async def aclose(self) -> None:
@@ -154,9 +155,17 @@ class LedgerBook:
     async def _apart(self, work: Callable[[], _T]) -> _T:
         """What `work` comes to, beside the loop: it reads a database and adds up."""
         try:
-            return await asyncio.to_thread(work)
+            return await self._beside.read(work)
+        except TimeoutError:
+            raise SourceError(
+                f"the journal was not read in {self._timeout:g} s",
+                where=self._name,
+                hint="look whether the database of the store answers",
+            ) from None
         except (CalculationError, StoreError) as error:
             raise SourceError(error.what, where=self._name, hint=error.hint) from error
+
+    # Beside the loop: whoever holds the lock may be waiting for the database.
 
     def _read(self) -> int:
         """Take in what is new in the journal; the number of its newest entry."""
@@ -167,6 +176,21 @@ class LedgerBook:
                 self._last = row.number
                 self._heard = max(self._heard, row.recorded_at)
             return self._last
+
+    def _version(self, until: int) -> str:
+        last = self._read()
+        with self._lock:
+            later = sum(entry.at > until for entry in self._later)
+        return f"{last}-{later}" if later else str(last)
+
+    def _symbols(self) -> frozenset[str]:
+        self._read()
+        with self._lock:
+            return frozenset(self._journaled.symbols)
+
+    def _opened(self) -> list[JournalEntry]:
+        self._read()
+        return self._openings()
 
     def _openings(self) -> list[JournalEntry]:
         with self._lock:

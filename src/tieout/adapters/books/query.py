@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -10,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, TypeVar
 
+from tieout.adapters.books.apart import Apart
 from tieout.core.asked import answered, identified
 from tieout.core.canonical import instant, nanoseconds
 from tieout.core.live import Answer, Ask
@@ -20,6 +20,9 @@ from tieout.errors import SourceError
 from tieout.ports import Clock, Source
 
 _T = TypeVar("_T")
+LIMIT: Final = 30.0
+"""Seconds for one reading."""
+
 _UNSTATED: Final = "the query names no `as_of`: what it gives is taken for the state of the moment"
 
 
@@ -62,13 +65,14 @@ class QueryBook:
         clock: Clock,
         *,
         version: Callable[[], AbstractContextManager[Source]] | None = None,
-        timeout: float = 30.0,
+        timeout: float = LIMIT,
     ) -> None:
         self._name = name
         self._queries = dict(queries)
         self._clock = clock
         self._version = version
         self._timeout = timeout
+        self._apart = Apart(name, timeout)
 
     @property
     def name(self) -> str:
@@ -123,13 +127,12 @@ class QueryBook:
 
     async def _in_time(self, read: Callable[[], _T]) -> _T:
         try:
-            async with asyncio.timeout(self._timeout):
-                return await asyncio.to_thread(read)
+            return await self._apart.read(read)
         except TimeoutError:
             raise SourceError(
                 f"the query took longer than {self._timeout:g} s",
                 where=self._name,
-                hint="give it an index, ask for less, or raise `timeout`",
+                hint="give it an index, or ask for less",
             ) from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from tieout.errors import MissingExtra, SourceError, SourceMissing
@@ -14,6 +15,20 @@ if TYPE_CHECKING:
     from sqlalchemy.exc import SQLAlchemyError
 
 _EXTRAS: Final = {"psycopg": "postgres"}
+
+_SERVER: Final = {
+    "connect_timeout": 20,
+    "keepalives": 1,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""Of PostgreSQL's drivers: seconds to connect, and until it is noticed that a server or the network
+to it is gone (the last in milliseconds). A query that takes hours is none of that."""
+
+_STEPS: Final = 100_000
+"""SQLite's own steps between two looks at the clock: milliseconds."""
 
 
 def engine(text: str, name: str, arguments: Mapping[str, Any] | None = None) -> Engine:
@@ -36,7 +51,8 @@ def engine(text: str, name: str, arguments: Mapping[str, Any] | None = None) -> 
     try:
         url = make_url(text)
         _check_file(url, name)
-        return create_engine(url, poolclass=NullPool, connect_args=dict(arguments or {}))
+        given = {**lively(url), **(arguments or {})}
+        return create_engine(url, poolclass=NullPool, connect_args=given)
     except NoSuchModuleError as error:
         raise SourceError(
             f"there is no database driver for {make_url(text).drivername!r}",
@@ -62,6 +78,13 @@ def engine(text: str, name: str, arguments: Mapping[str, Any] | None = None) -> 
         ) from None
 
 
+def lively(url: URL) -> dict[str, Any]:
+    """What the driver is told, so that nobody waits for a server that is gone. The URL wins."""
+    if url.drivername not in ("postgresql", "postgresql+psycopg", "postgresql+psycopg2"):
+        return {}
+    return {name: value for name, value in _SERVER.items() if name not in url.query}
+
+
 def _check_file(url: URL, source: str) -> None:
     """SQLite would create a file that does not exist, and it would be empty."""
     name = url.database
@@ -80,14 +103,33 @@ def _check_file(url: URL, source: str) -> None:
         )
 
 
-def read_only(connection: Connection, *, batch: int) -> None:
-    """Whatever the query says, it changes nothing, where the database can promise that."""
-    options: dict[str, Any] = {"stream_results": True, "yield_per": batch}
+def read_only(connection: Connection, *, batch: int, seconds: float | None = None) -> None:
+    """Whatever the query says, it changes nothing, where the database can promise that.
+
+    Args:
+        seconds: for a statement; None: as long as it takes.
+    """
     if connection.dialect.name == "postgresql":
-        options["postgresql_readonly"] = True
-    connection.execution_options(**options)
+        connection.execution_options(postgresql_readonly=True)
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql("PRAGMA query_only = ON")
+    if seconds is not None:
+        limited(connection, seconds)
+    connection.execution_options(stream_results=True, yield_per=batch)
+
+
+def limited(connection: Connection, seconds: float) -> None:
+    """Have the database end by itself what takes longer, where it can.
+
+    So that nothing is at work there, and no thread here, after nobody waits for it any more.
+    """
+    if connection.dialect.name == "postgresql":
+        # Of this transaction: a pooler gives the session to others after it.
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {round(seconds * 1000)}")
+    elif connection.dialect.driver == "pysqlite":
+        raw: Any = connection.connection.driver_connection
+        end = monotonic() + seconds
+        raw.set_progress_handler(lambda: monotonic() > end, _STEPS)
 
 
 def refused(error: SQLAlchemyError, text: str, name: str) -> SourceError:

@@ -36,6 +36,7 @@ class SqlSettings:
         floats: `refuse` or `shortest`.
         used: the columns that are read, where known; binary floats elsewhere do no harm.
         texts: those that are read as text, where a whole float is as good as an integer.
+        timeout: seconds for a statement; None: as long as it takes.
         allow_empty, is_holiday, controls: as for files.
     """
 
@@ -46,6 +47,7 @@ class SqlSettings:
     floats: str = "refuse"
     used: frozenset[str] | None = None
     texts: frozenset[str] = frozenset()
+    timeout: float | None = None
     allow_empty: bool = False
     is_holiday: Callable[[date], bool] | None = None
     controls: Controls = field(default_factory=Controls)
@@ -136,7 +138,7 @@ class _Reading:
         connection = None
         try:
             connection = self._engine.connect()
-            read_only(connection, batch=_BATCH)
+            read_only(connection, batch=_BATCH, seconds=self._settings.timeout)
             if self._settings.table:
                 _check_table(connection, self._settings)
             return connection, connection.execute(statement, parameters)

@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from tieout.adapters import scratch
+from tieout.adapters.sql.connection import lively
 from tieout.errors import MissingExtra, StoreError
 
 BUSY_SECONDS: Final = 60
@@ -217,7 +218,7 @@ def _parse(url: str) -> URL:
 def _engine(url: URL, *, sqlite: bool) -> Engine:
     try:
         if not sqlite:
-            return create_engine(url, paramstyle="format")
+            return create_engine(url, paramstyle="format", connect_args=lively(url))
         timeout = float(str(url.query.get("timeout", BUSY_SECONDS)))
         engine = create_engine(url, connect_args={"timeout": timeout})
     except (NoSuchModuleError, ModuleNotFoundError):
