@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 SECOND = 1_000_000_000
+
+LEFT = 5.0
+"""Seconds for what the store is still given at the end."""
 
 PRICE_AGE = 300 * SECOND
 """Nanoseconds after which a price of a venue is none, where its source does not say `max_age`."""
@@ -163,12 +166,13 @@ async def _bench(
     from tieout.adapters.answers import prepare, scan_of
     from tieout.adapters.notify import LogNotifier
     from tieout.adapters.spool import SortedSpool
+    from tieout.adapters.threads import DaemonThread
 
     if engine is None:
         from tieout.adapters.engines.polars import PolarsEngine
 
         engine = PolarsEngine()
-    thread = ThreadPoolExecutor(1, thread_name_prefix="tieout-store")
+    thread = DaemonThread("tieout-store")
 
     async def at_once(work: Callable[[], _T]) -> _T:
         return work()
@@ -190,7 +194,16 @@ async def _bench(
             offload=at_once if inline else beside,
         )
     finally:
-        thread.shutdown(wait=True)
+        await _idle(thread)
+
+
+async def _idle(thread: Executor) -> None:
+    """Wait until a thread has done what it was given; not where that hangs."""
+    try:
+        last = asyncio.get_running_loop().run_in_executor(thread, lambda: None)
+        await asyncio.wait({last}, timeout=LEFT)
+    finally:
+        thread.shutdown(wait=False)
 
 
 @asynccontextmanager

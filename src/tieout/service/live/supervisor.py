@@ -26,6 +26,7 @@ from tieout.service.live.budget import SPARE, crowded
 from tieout.service.live.daily import period
 from tieout.service.live.monitor import RENEWED, Monitor, Wanted
 from tieout.service.live.setup import LiveBench
+from tieout.service.live.silence import Silence
 from tieout.service.runs import RunOutcome
 
 _T = TypeVar("_T")
@@ -40,6 +41,13 @@ ten times, and the engine's own requests share the venue's limit."""
 
 AGAIN: Final = 30.0
 """Seconds until a venue is listened to again after an error that nobody expected."""
+
+LOOK: Final = 10.0
+"""Seconds between two looks at whether monitors go on."""
+
+LEAVE: Final = 30.0
+"""Seconds for all that is at work at the end, what is being written included. A store that does not
+answer is left then: a transaction that was not committed is undone."""
 
 logger = logging.getLogger("tieout.live")
 
@@ -94,6 +102,7 @@ class Supervisor:
         self._said: dict[str, RunOutcome] = {}
         self._beats: dict[tuple[object, ...], list[Monitor]] = {}
         self._crowded: set[str] = set()
+        self._silence = Silence(bench.notifier)
         self._closed = False
 
     @property
@@ -106,6 +115,7 @@ class Supervisor:
         for monitor in self.monitors:
             monitor.kept = True
             self._task(self._hold(monitor), f"hold:{monitor.name}")
+        self._task(self._look(), "look")
         await asyncio.gather(*[self._begin(each) for each in self.monitors])
         if self._closed:
             return
@@ -150,7 +160,7 @@ class Supervisor:
         return await self._bench.offload(work)
 
     async def aclose(self) -> None:
-        """Start nothing more, finish what is at work."""
+        """Start nothing more, finish what is at work; give up what takes too long."""
         self._closed = True
         while self._stops:
             self._stops.pop()()
@@ -158,8 +168,12 @@ class Supervisor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await asyncio.gather(*[each.aclose() for each in self.monitors])
-        await asyncio.gather(*self._begun, return_exceptions=True)
+        try:
+            async with asyncio.timeout(LEAVE):
+                await asyncio.gather(*[each.aclose() for each in self.monitors])
+                await asyncio.gather(*self._begun, return_exceptions=True)
+        except TimeoutError:
+            logger.warning("the store does not answer: what it was given is left to it")
 
     async def _begin(self, monitor: Monitor) -> None:
         """Compare, then at intervals: none waits for the first comparison of another."""
@@ -199,6 +213,7 @@ class Supervisor:
         since: int | None = None,
     ) -> RunOutcome | None:
         outcome = await monitor.compare(symbols=_named(monitor, symbols), since=since)
+        self._silence.ended(monitor, asyncio.get_running_loop().time())
         if outcome is not None and outcome is not self._said.get(monitor.name):
             self._said[monitor.name] = outcome  # several that asked share one comparison
             self._heard(monitor, outcome)
@@ -235,6 +250,12 @@ class Supervisor:
                     self.begin([monitor])
             except TieoutError as error:
                 logger.warning("%s: the lease was not renewed: %s", monitor.name, error.what)
+
+    async def _look(self) -> None:
+        """See that every monitor goes on."""
+        while True:
+            self._silence.look(self.monitors, asyncio.get_running_loop().time())
+            await asyncio.sleep(LOOK)
 
     async def _listen(
         self,
