@@ -1,4 +1,5 @@
-"""Orders under one name: a client id that several have, and one of a cancel and replace."""
+"""Orders under one name: a client id that several have, one of a cancel and replace, and the id of
+two orders in two markets of a venue that counts per market."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 from live_world import reconciliation
-from review_world import SECOND, Stage, play
+from review_world import SECOND, Side, Stage, play
 from test_live_review_orders import order
 
 from tieout.core.live import Ask
@@ -134,5 +135,119 @@ def test_an_order_that_a_book_has_now_and_then_is_undecided_and_keeps_its_break(
         found, breaks = await stage.compare()
         assert (found.status.value, breaks) == ("clean", []), "several readings lack it"
         assert [row.state for row in stage.store.breaks(BreakFilter("it"))] == ["resolved"]
+
+    play(tmp_path, ORDERS, story)
+
+
+def named(breaks: list[Any]) -> list[tuple[str | None, str]]:
+    return sorted((each.content["key"].get("symbol"), each.content["kind"]) for each in breaks)
+
+
+def counted(stage: Stage, symbol: str, quantity: int, **values: Any) -> dict[str, Any]:
+    """The first order of a market, which has the id that the first one of each market has."""
+    own = {"symbol": symbol, "quantity": Decimal(quantity), **values}
+    return order("28", stage.now() - 30 * SECOND, **own)
+
+
+BTC, ETH = "BTC/USDT", "ETH/USDT"
+
+
+@pytest.fixture
+def per_symbol(monkeypatch: Any) -> None:
+    monkeypatch.setattr(Side, "orders_by_symbol", True, raising=False)
+
+
+@pytest.mark.usefixtures("per_symbol")
+@pytest.mark.parametrize("book", [(BTC,), (ETH,), (BTC, ETH), ()])
+def test_orders_of_one_id_in_two_markets_are_two(tmp_path: Path, book: tuple[str, ...]) -> None:
+    async def story(stage: Stage) -> None:
+        await asyncio.sleep(60)
+        both = {BTC: counted(stage, BTC, 1), ETH: counted(stage, ETH, 2)}
+        stage.venue.rows["orders"] = [dict(row) for row in both.values()]
+        stage.book.rows["orders"] = [both[symbol] for symbol in book]
+        found, breaks = await stage.compare()
+        lacks = sorted(both.keys() - set(book))
+        assert named(breaks) == [(symbol, "MISSING_INTERNAL") for symbol in lacks], found.reasons
+        assert found.counts.matched == len(book)
+
+    play(tmp_path, ORDERS, story)
+
+
+@pytest.mark.usefixtures("per_symbol")
+def test_an_order_that_moves_hides_none_of_its_id_in_another_market(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await asyncio.sleep(60)
+        stage.book.rows["orders"] = [counted(stage, BTC, 1), counted(stage, ETH, 2)]
+        stage.venue.rows["orders"] = [counted(stage, BTC, 7), counted(stage, ETH, 2)]
+        _, breaks = await stage.compare()
+        assert named(breaks) == [(BTC, "QUANTITY")]
+        fills = iter(range(1, 100))
+
+        def before(ask: Ask) -> None:
+            stage.venue.rows["orders"][1]["filled"] = Decimal(next(fills)) / 100
+
+        stage.venue.before = before
+        found, breaks = await stage.compare()
+        assert named(breaks) == [(BTC, "QUANTITY")]
+        assert found.counts.expected == 1
+        # The other way round: what is open of the one that moves stays, too.
+        fills = iter(range(1, 100))
+        stage.venue.before = lambda ask: stage.venue.rows["orders"][0].update(
+            filled=Decimal(next(fills)) / 100
+        )
+        found, breaks = await stage.compare()
+        assert (found.counts.expected, named(breaks)[0]) == (1, (BTC, "QUANTITY"))
+
+    play(tmp_path, ORDERS, story)
+
+
+@pytest.mark.usefixtures("per_symbol")
+def test_an_order_is_not_there_because_one_of_its_id_is_in_another_market(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await asyncio.sleep(60)
+        gone = counted(stage, BTC, 1, status="cancelled")
+        stage.book.rows["orders"] = [counted(stage, BTC, 1), counted(stage, ETH, 2)]
+        stage.venue.rows["orders"] = [gone, counted(stage, ETH, 2)]
+        _, breaks = await stage.compare()
+        assert named(breaks) == [(BTC, "STATUS")]
+        del stage.venue.rows["orders"][0]  # it had told of it
+        found, breaks = await stage.compare()
+        assert (named(breaks), found.counts.unknown) == ([(BTC, "STATUS")], 1)
+        assert found.counts.matched == 1, "the other one"
+
+    play(tmp_path, ORDERS, story)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_breaks_from_before_ids_counted_per_symbol_go_on(
+    tmp_path: Path, monkeypatch: Any, alone: bool
+) -> None:
+    store = f"sqlite:///{tmp_path}/store.db"
+    ids = []
+
+    async def story(stage: Stage) -> None:
+        await asyncio.sleep(60)
+        if not alone:
+            stage.book.rows["orders"] = [counted(stage, BTC, 1)]
+        stage.venue.rows["orders"] = [counted(stage, BTC, 3)]
+        _, breaks = await stage.compare()
+        (brk,) = breaks
+        ids.append((brk.id, brk.first_seen))
+
+    play(tmp_path, ORDERS, story, store=store)
+    monkeypatch.setattr(Side, "orders_by_symbol", True, raising=False)
+    play(tmp_path, ORDERS, story, store=store)
+    (before, since), (after, still) = ids
+    assert before != after
+    assert since == still, "it keeps its age"
+
+
+def test_elsewhere_an_order_of_a_wrong_symbol_is_found_by_its_id(tmp_path: Path) -> None:
+    async def story(stage: Stage) -> None:
+        await asyncio.sleep(60)
+        stage.book.rows["orders"] = [counted(stage, BTC, 1)]
+        stage.venue.rows["orders"] = [counted(stage, ETH, 1)]
+        _, breaks = await stage.compare()
+        assert [each.content["kind"] for each in breaks] == ["SYMBOL"]
 
     play(tmp_path, ORDERS, story)

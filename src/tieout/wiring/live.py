@@ -78,15 +78,19 @@ def live_setup(
             compare={**rules.compare, "average_price": AVERAGE_PRICE},
             assumed=rules.assumed | {"average_price"},
         )
+    contracts = [each.record_type(records) for each in (internal, external)]
     if records == "trades" and getattr(venue, "ids_per_symbol", True):
         rules = replace(rules, ids_per_symbol=True)
+    if records == "orders" and getattr(venue, "orders_by_symbol", False):
+        rules = replace(rules, ids_per_symbol=True)
+        contracts = [each.by_symbol() for each in contracts]
     return LiveSetup(
         rules=rules,
         internal=book,
         external=venue,
         layouts=(
-            Reading(internal.name, internal.record_type(records)),
-            Reading(external.name, external.record_type(records)),
+            Reading(internal.name, contracts[0]),
+            Reading(external.name, contracts[1]),
         ),
         timing=_timing(live, options),
         universe=feeds.universe(internal.name, external.name, symbols),
