@@ -119,6 +119,8 @@ def test_a_secret_is_not_shown_by_another_problem_of_its_line() -> None:
     [
         ("a://u:pw@h", "a://u:***@h"),
         ("a://u:${env:X}@h", "a://u:${env:X}@h"),
+        ("a://u:p/w@h", "a://u:***@h"),
+        ("x: 'u:p@w@h:1', y: env:Y", "x: 'u:***@h:1', y: env:Y"),
         ("password: pw, x: 1", "password: ***, x: 1"),
         ("api_key: 'p w'", "api_key: ***"),
         ("secret: env:X", "secret: env:X"),

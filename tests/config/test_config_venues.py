@@ -207,6 +207,45 @@ def test_a_secret_among_the_options_is_refused(options: str) -> None:
     assert "hunter2" not in f"{problem}"
 
 
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        "http://me:hunter2@proxy:3128",
+        "me:hunter2@proxy:3128",
+        "http://me:hunt/hunter2@proxy",
+        "http://proxy:3128/?token=hunter2",
+    ],
+)
+@pytest.mark.parametrize("options", ["{{proxy: '{}'}}", "{{ccxt: {{proxies: ['{}']}}}}"])
+def test_a_password_in_clear_in_an_option_is_refused(proxy: str, options: str) -> None:
+    [problem] = problems(document(f"venue: binance_spot, {KEYS}, options: {options.format(proxy)}"))
+    assert problem.message == "a password stands here in clear"
+    assert problem.hint is not None
+    assert "env:PROXY" in problem.hint
+    assert "hunter2" not in f"{problem}"
+
+
+def test_an_option_may_be_a_reference(tmp_path: Path) -> None:
+    (tmp_path / "pw").write_text("hunter/2\n")
+    options = venue_of(
+        f"venue: binance_spot, {KEYS}, options: {{proxy: env:PX, plain: 'http://proxy:3128',"
+        " ccxt: {in: ['http://me:${file:pw}@proxy', a@b:c, 7]}}",
+        tmp_path,
+        PX="http://me:hunter2@proxy:3128",
+    )
+    assert "hunter" not in repr(options)
+    assert options.resolved() == {
+        "proxy": "http://me:hunter2@proxy:3128",
+        "plain": "http://proxy:3128",
+        "ccxt": {"in": ["http://me:hunter%2F2@proxy", "a@b:c", 7]},
+    }
+    absent = venue_of(f"venue: binance_spot, {KEYS}, options: {{proxy: env:PX}}")
+    with pytest.raises(ConfigError, match="PX is not set"):
+        absent.resolved()
+    [problem] = problems(document(f"venue: binance_spot, {KEYS}, options: {{proxy: 'env:'}}"))
+    assert problem.message == "`env:` refers to nothing"
+
+
 def test_two_exchanges_with_one_key_are_warned_of() -> None:
     text = document().replace(
         "reconciliations", f"  more: {{type: venue, venue: bybit_spot, {KEYS}}}\nreconciliations"

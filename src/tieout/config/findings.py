@@ -29,7 +29,9 @@ SECRET_KEYS: Final = (
 )
 """Keys, alone or at the end of a longer one, whose values are secrets."""
 
-_URL_PASSWORD: Final = re.compile(r"(://[^\s/:@]*:)([^\s/]+)(?=@)")
+_URL_PASSWORD: Final = re.compile(r"([^\s/:@'\"\[{,]*:)([^\s:@/]\S*)(?=@)")
+"""Behind a name and before a host; an address need not begin with a scheme."""
+
 _SECRET_VALUE: Final = re.compile(
     rf"(?i)((?:{'|'.join(SECRET_KEYS)})[\"']?\s*[:=]\s*)(?!\s*[\"']?(?:env|file|keyring):)"
     r"(\"[^\"]*\"?|'[^']*'?|[^\s,}&#]+)"

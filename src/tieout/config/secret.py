@@ -24,6 +24,9 @@ from tieout.errors import ConfigError, MissingExtra, Problem
 _WHOLE: Final = re.compile(r"(env|file|keyring):(.*)", re.DOTALL)
 _INSIDE: Final = re.compile(r"\$\{(env|file|keyring):([^}]*)\}")
 
+_USER_AND_PASSWORD: Final = re.compile(r"(?:^|//)[^/@\s]*:(?!//)[^@\s]+@")
+"""Also where there is no scheme in front, or the password has a slash in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reference:
@@ -155,6 +158,19 @@ def public(node: Node, findings: Findings) -> Reference:
     if whole is not None and not whole[2].strip():
         raise Fault(node, f"`{whole[1]}:` refers to nothing", "e.g. `env:WALLET`")
     return Reference(value, node.path, findings.base, findings.environ)
+
+
+def option(node: Node, findings: Findings) -> str | Reference:
+    """A text as it stands, or a reference. A password in clear, of a proxy say, is refused."""
+    value = str(node.value)
+    whole = _WHOLE.fullmatch(value)
+    if whole is not None and not whole[2].strip():
+        raise Fault(node, f"`{whole[1]}:` refers to nothing", "e.g. `env:PROXY`")
+    if _clear_secret(value) or _USER_AND_PASSWORD.search(_INSIDE.sub("", value)):
+        hint = "refer to it: `env:PROXY` for the whole, or `http://user:${env:PROXY_PASSWORD}@host`"
+        raise Fault(node, "a password stands here in clear", hint)
+    reference = Reference(value, node.path, findings.base, findings.environ)
+    return value if reference.is_plain else reference
 
 
 def _clear_secret(value: str) -> bool:

@@ -54,7 +54,7 @@ class VenueOptions:
         timeout: nanoseconds for one request.
         symbols: to ask for beside those of the book, where the venue answers by symbol only.
         lag: nanoseconds until a fill can be seen by who asks for it.
-        options: the adapter's own, as plain values. No secret is in them.
+        options: the adapter's own, as plain values and references. No secret is in them.
     """
 
     venue: str
@@ -84,6 +84,22 @@ class VenueOptions:
         named = ("api_key", "secret", "password", "wallet_address", "subaccount")
         found = {name: getattr(self, name) for name in named}
         return {name: each for name, each in found.items() if each is not None}
+
+    def resolved(self) -> Mapping[str, Any]:
+        """`options` with what they refer to. Do not show or log it. Raises as `Reference.resolve`
+        does."""
+        return {name: _resolved(each) for name, each in self.options.items()}
+
+
+def _resolved(option: Any) -> Any:
+    match option:
+        case Reference():
+            return option.resolve()
+        case dict():
+            return {name: _resolved(each) for name, each in option.items()}
+        case list():
+            return [_resolved(each) for each in option]
+    return option
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from tieout.config.findings import SECRET_KEYS, Findings, nearest, unknown
 from tieout.config.keys import REQUIRED, Key, Table, keyed, list_of, mapping
 from tieout.config.mapping import MAPPING
 from tieout.config.scalars import choice, duration, span, text
-from tieout.config.secret import credential, public, url
+from tieout.config.secret import credential, option, public, url
 from tieout.config.settings import (
     BookOptions,
     FreqtradeOptions,
@@ -116,7 +116,7 @@ def _symbols(node: Node, findings: Findings) -> frozenset[str] | dict[str, str]:
 
 
 def _options(node: Node, findings: Findings) -> dict[str, Any]:
-    """Plain values for the adapter. A secret among them is refused."""
+    """Values for the adapter, references among them. A secret in clear is refused."""
     before = len(findings.problems)
     plain = {name: _plain(each, findings) for name, each in mapping(node).items()}
     for name, each in _below(node):
@@ -139,7 +139,10 @@ def _below(node: Node) -> Iterator[tuple[str, Node]]:
 
 
 def _plain(node: Node, findings: Findings) -> Any:
-    """Truth values and whole numbers as such; other numbers stay texts, since floats round."""
+    """Truth values and whole numbers as such; other numbers stay texts, since floats round.
+
+    What is, or has in it, a reference is one.
+    """
     match node.value:
         case dict():
             return {name: _plain(each, findings) for name, each in node.value.items()}
@@ -150,7 +153,7 @@ def _plain(node: Node, findings: Findings) -> Any:
                 return node.value.lower() == "true"
             if re.fullmatch(r"-?\d{1,18}", node.value, re.ASCII):
                 return int(node.value)
-    return node.value
+    return option(node, findings) if isinstance(node.value, str) else node.value
 
 
 _ACCOUNT: Final = "The account's name, as records say it."
@@ -222,7 +225,13 @@ VENUE: Final[Table] = {
         2_000_000_000,
         "`2s`",
     ),
-    "options": Key(_options, "{rate_limit: 20}", "The adapter's own options.", {}),
+    "options": Key(
+        _options,
+        "{rate_limit: 20}",
+        "The adapter's own options. A text may be a reference, or have one in it; a password in"
+        " clear is refused.",
+        {},
+    ),
     **_LIVE_KEYS,
     "max_age": Key(
         span,

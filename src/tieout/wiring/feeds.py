@@ -206,7 +206,7 @@ def venue_settings(name: str, options: VenueOptions, settings: Settings) -> Any:
         ws_url=options.ws_url,
         timeout=options.timeout / SECOND,
         symbols=options.symbols,
-        options=options.options,
+        options=options.resolved(),
         retry=retry,
     )
 
