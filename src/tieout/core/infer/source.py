@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from tieout.core.infer.columns import Profile, type_columns
+from tieout.core.infer.columns import Profile
 from tieout.core.infer.keys import Row
+from tieout.core.infer.kinds import with_kinds
 from tieout.core.infer.proposal import Sample, SourceProposal
 from tieout.core.infer.values import choice_of, choice_values, read_differently, read_number
 from tieout.core.model import Quarantined
@@ -72,7 +72,12 @@ def source_proposal(
     if (fee := columns.get("fee", columns.get("commission"))) is not None:
         if _any_negative(profile, fee):
             notes["columns.fee"] = "fees are negative here; Tieout counts a cost as positive"
-    return replace(source, skip=_skip(source, profile, type_))
+    bound = _reading(source, type_).bind(profile.sample.header, profile.sample.types)
+    good = [
+        not isinstance(bound.read(cells, place=profile.sample.name, row=1), Quarantined)
+        for cells in profile.sample.rows
+    ]
+    return with_kinds(source, profile, type_, good)
 
 
 def _misfits(profile: Profile, columns: Mapping[str, str], type_: RecordType) -> list[str]:
@@ -206,37 +211,3 @@ def _floats(profile: Profile, columns: Mapping[str, str]) -> str:
         return "refuse"
     used = {types[profile.sample.header.index(name)] for name in columns.values()}
     return "shortest" if Physical.FLOAT in used else "refuse"
-
-
-def _skip(
-    source: SourceProposal, profile: Profile, type_: RecordType
-) -> dict[str, tuple[str, ...]]:
-    """Values of a type-like column under which no row is such a record: deposits, dividends.
-
-    What is skipped is named, and not what is kept: a new kind of row is then quarantined and
-    seen, where a list of the wanted kinds would drop it.
-    """
-    sample = profile.sample
-    if "side" in source.columns:
-        name = source.columns["side"]
-        texts = {(row[sample.header.index(name)] or "").strip() for row in sample.rows}
-        others = sorted(
-            text for text in texts if text and choice_of(type_.columns["side"], text) is None
-        )
-        return {name: tuple(others)} if others else {}
-    bound = _reading(source, type_).bind(sample.header, sample.types)
-    good = [
-        not isinstance(bound.read(cells, place=sample.name, row=1), Quarantined)
-        for cells in sample.rows
-    ]
-    if all(good) or not any(good):
-        return {}
-    for name in type_columns(sample.header):
-        at = sample.header.index(name)
-        kinds = Counter((row[at] or "").strip() for row in sample.rows)
-        kept = {
-            (row[at] or "").strip() for row, fine in zip(sample.rows, good, strict=True) if fine
-        }
-        if len(kinds) <= 60 and kept and (others := sorted(set(kinds) - kept - {""})):
-            return {name: tuple(others)}
-    return {}
