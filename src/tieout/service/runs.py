@@ -87,15 +87,15 @@ def run(setup: Setup, request: Request, bench: Bench) -> RunOutcome:
         UsageError: the business date is before the latest one, without `restate` or `dry_run`.
         StoreError: the store cannot be used, or others kept coming between.
     """
-    started, as_of, day = _when(setup, request, bench.clock)
+    started, as_of, own = _when(setup, request, bench.clock)
     for attempt in range(1, ATTEMPTS + 1):
         prior = bench.store.prior(setup.rules.name)
-        _check_order(setup, request, prior, day)
+        day = _in_order(setup, request, prior, own)
         intent = intent_of(setup, request, started, as_of, day, prior.fence)
         if not request.dry_run:
             bench.store.begin(intent)
         try:
-            return _Run(setup, request, bench, intent, prior).go()
+            return _Run(setup, request, bench, intent, prior, own).go()
         except RunSuperseded as error:
             if attempt == ATTEMPTS:
                 bench.store.fail(intent.run_id, aborted_row(intent, error.what, bench.store))
@@ -113,7 +113,7 @@ def run(setup: Setup, request: Request, bench: Bench) -> RunOutcome:
 def check(setup: Setup, request: Request, bench: Bench) -> None:
     """Refuse what `run` would refuse, before anything runs. Raises UsageError, StoreError."""
     _, _, day = _when(setup, request, bench.clock)
-    _check_order(setup, request, bench.store.prior(setup.rules.name), day)
+    _in_order(setup, request, bench.store.prior(setup.rules.name), day)
 
 
 def _when(setup: Setup, request: Request, clock: Clock) -> tuple[datetime, datetime, date]:
@@ -124,27 +124,43 @@ def _when(setup: Setup, request: Request, clock: Clock) -> tuple[datetime, datet
     return started, as_of, request.business_date or day
 
 
-def _check_order(setup: Setup, request: Request, prior: Prior, day: date) -> None:
+def _in_order(setup: Setup, request: Request, prior: Prior, day: date) -> date:
+    """The business date of a run on `day`. Raises UsageError where the latest one is after it.
+
+    A live run adds to the latest one: what is open is of that, and the clock by which it was
+    today need not have been right.
+    """
     late = prior.latest is not None and day < prior.latest
+    if late and setup.live is not None:
+        assert prior.latest is not None
+        return prior.latest
     if late and not request.restate and not request.dry_run:
         raise UsageError(
             f"business date {day} is before {prior.latest}, the latest one that"
             f" {setup.rules.name!r} ran for",
             hint="restate it with --restate, or look without writing with --dry-run",
         )
+    return day
 
 
 class _Run:
-    """One attempt."""
+    """One attempt. `day`: the date by our clock."""
 
     def __init__(
-        self, setup: Setup, request: Request, bench: Bench, intent: RunIntent, prior: Prior
+        self,
+        setup: Setup,
+        request: Request,
+        bench: Bench,
+        intent: RunIntent,
+        prior: Prior,
+        day: date,
     ) -> None:
         self.setup = setup
         self.request = request
         self.bench = bench
         self.intent = intent
         self.prior = prior
+        self.day = day
         self.began = monotonic()
         # Who repeats the whole history needs no log: what is not there any more is gone.
         repeats = setup.internal.everything or setup.external.everything
@@ -321,6 +337,7 @@ class _Run:
 
     def _finish(self, judged: Judged) -> RunOutcome:
         self.bench.progress(f"{self.intent.reconciliation}: storing")
+        judged = self._dated(judged)
 
         def seconds() -> float:
             return monotonic() - self.began
@@ -351,6 +368,18 @@ class _Run:
         return RunOutcome(
             row, self._stored_breaks, lambda: self.bench.store.quarantine(self.intent.run_id)
         )
+
+    def _dated(self, judged: Judged) -> Judged:
+        """With a note where a live run is of a later date than ours."""
+        latest = self.intent.business_date
+        if self.setup.live is None or latest <= self.day:
+            return judged
+        note = (
+            f"it is {self.day} by our clock, and an earlier run was of {latest}: what is found is"
+            " added to that business date"
+        )
+        notes = (*judged.internal.notes, note)
+        return replace(judged, internal=replace(judged.internal, notes=notes))
 
     def _stored_breaks(self, worst: int | None = None) -> Iterator[BreakRow]:
         return self.bench.store.breaks(replace(self._open(), worst=worst))
