@@ -295,6 +295,22 @@ def test_pause_and_resume_from_another_process(config: Path, tmp_path: Path) -> 
         serving.end()
 
 
+def test_a_store_that_is_removed_is_told_of_and_not_written_on(
+    config: Path, tmp_path: Path
+) -> None:
+    """Nobody would see those runs, `tieout pause` would not be heard, and a second one begin."""
+    serving = Serving(config, "--format", "ndjson")
+    try:
+        serving.line()
+        for each in tmp_path.glob("live.db*"):
+            each.unlink()
+        until(lambda: any("comparisons in a row have failed" in line for line in serving.err))
+        assert any("the store's file is gone" in line for line in serving.err)
+        assert list(tmp_path.glob("live.db*")) == []
+    finally:
+        assert serving.end() == 0
+
+
 def test_ending_does_not_wait_for_an_exchange_that_hangs(
     exchange: Live, config: Path, tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -91,6 +91,41 @@ def test_reading_commands_create_no_store(tmp_path: Path, url: str) -> None:
     assert "tieout run" in told(caught.value)
     assert schema_state(url).current is None
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_store_that_was_taken_away_is_no_store_any_more(
+    tmp_path: Path, url: str, *, replaced: bool
+) -> None:
+    """What is written to a file that is gone, nobody ever sees; and another process has its own."""
+    with closing(open_store(url)) as store:
+        commit(store, D1, [brk("a")])
+        Path(tmp_path, "store.db").rename(tmp_path / "away.db")
+        if replaced:
+            open_store(url).close()
+        says = "was replaced by another one" if replaced else "is gone"
+        for used in (
+            lambda: count(store),
+            lambda: store.begin(intent(D2)),
+            lambda: store.monitors.pauses(0),
+        ):
+            with pytest.raises(StoreError, match=says) as caught:
+                used()
+            assert "start what uses it anew" in told(caught.value)
+        assert Path(tmp_path, "store.db").exists() is replaced
+        if not replaced:
+            Path(tmp_path, "away.db").rename(tmp_path / "store.db")
+            assert count(store) == 1
+
+
+def test_a_store_is_found_where_it_was_whatever_the_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with closing(open_store("sqlite:///store.db")) as store:
+        commit(store, D1, [brk("a")])
+        monkeypatch.chdir("/")
+        assert count(store) == 1
 
 
 def test_a_locked_store_is_waited_for_and_then_named(tmp_path: Path, url: str) -> None:

@@ -89,6 +89,8 @@ class Database:
         parsed = _parse(url)
         self.sqlite = parsed.get_backend_name() == "sqlite"
         self.file: str | None = None
+        self._path: Path | None = None
+        self._identity: tuple[int, int] | None = None
         self.label = parsed.render_as_string(hide_password=True)
         self._remove: weakref.finalize[..., Any] | None = None
         if self.sqlite:
@@ -103,7 +105,34 @@ class Database:
             self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
             url = url.set(database=str(Path(folder, "store.db")))
         self.file = url.database
+        if self.file is not None and not self.file.startswith("file:"):
+            self._path = Path(self.file).absolute()
         return url
+
+    def _check_place(self) -> None:
+        """That the file is the one that was opened first.
+
+        SQLite goes on with one that is not there any more, where nobody else sees what it writes;
+        and its next connection begins another one.
+        """
+        if self._path is None:
+            return
+        try:
+            there = self._path.stat()
+            identity = (there.st_dev, there.st_ino)
+        except FileNotFoundError:
+            identity = None
+        except OSError:  # it may not be looked at: its use will say
+            return
+        if self._identity is None:
+            self._identity = identity
+        elif identity != self._identity:
+            hint = "put it back, or start what uses it anew: it then goes on with what is there"
+            if identity is None:
+                raise StoreError("the store's file is gone", where=self.label, hint=hint)
+            raise StoreError(
+                "the store's file was replaced by another one", where=self.label, hint=hint
+            )
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
@@ -129,6 +158,7 @@ class Database:
                 each row that is deleted, where a reference to it has no index; who knows that
                 there is none can do without.
         """
+        self._check_place()
         with self.guarded(), self.engine.connect() as connection:
             connection.execution_options(tieout_writes=True)
             with self._keys(connection, keys_checked), connection.begin():
@@ -150,6 +180,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database from its first query on."""
+        self._check_place()
         with self.guarded(), self.engine.connect() as connection:
             if not self.sqlite:
                 connection.execution_options(
