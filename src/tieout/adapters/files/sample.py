@@ -28,19 +28,39 @@ _BATCH: Final = 2_000
 _HEAD: Final = 80
 """Lines among which the header is looked for."""
 
+_WIDE: Final = 200
+"""Columns of a sheet in which it is looked for."""
+
+_UNREAD: Final = {
+    b"<?xml": "XML",
+    b"<!DOC": "HTML",
+    b"<html": "HTML",
+    b"%PDF-": "a PDF",
+    b"\xd0\xcf\x11\xe0\xa1": "an Excel file of the old kind, or an encrypted one",
+    b"{\\rtf": "RTF",
+}
+"""First bytes of files that look like text, or like a sheet, and are not read."""
+
 
 def sample(path: str, *, name: str, limit: int) -> SampledFile:
     """The first `limit` records of a file, whatever its format.
 
-    A text file that is no UTF-8 is tried as cp1252; lines before its header are found and skipped.
+    A text file that is no UTF-8 is tried as cp1252; lines before the header, of a sheet too, are
+    found and skipped.
 
     Raises:
         SourceMissing: there is no such file.
-        SourceError: it cannot be read, or has no header.
+        SourceError: it cannot be read, is of a format that is not read, or has no header.
     """
     absolute = str(Path(path).absolute())
     delimited = not any(part in _BINARY for part in Path(path).suffixes)
-    found = _how_written(absolute, name) if delimited and Path(path).is_file() else None
+    found: tuple[str | None, str | None, int] | None = None
+    if Path(path).is_file():
+        _check_format(path)
+        if delimited:
+            found = _how_written(absolute, name)
+        elif ".xlsx" in Path(path).suffixes:
+            found = (None, None, _rows_above(absolute, name))
     encoding, delimiter, skip = found or (None, None, 0)
     settings = FileSettings(
         name=name,
@@ -58,6 +78,36 @@ def sample(path: str, *, name: str, limit: int) -> SampledFile:
     whole = len(rows) <= limit
     told = delimiter if skip else None  # a run finds it out by itself in a regular file
     return SampledFile(taken, encoding, told, skip, whole)
+
+
+def _check_format(path: str) -> None:
+    """Raises SourceError: the file is of a format that is not read."""
+    with Path(path).open("rb") as stream:
+        start = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()
+    for mark, form in _UNREAD.items():
+        if start[: len(mark)].lower() == mark.lower():
+            raise SourceError(
+                f"{path} is {form}, which is not read",
+                hint="have it exported as CSV, XLSX, JSON or Parquet",
+            )
+
+
+def _rows_above(path: str, name: str) -> int:
+    """How many rows of a sheet stand above its header: titles, dates of a report."""
+    settings = FileSettings(
+        name=name,
+        paths=(path,),
+        names=tuple(f"column {number}" for number in range(1, _WIDE + 1)),
+        floats="shortest",
+        allow_empty=True,
+    )
+    with FileSource(settings) as source:
+        scan = source.scan(business_date=date.min)
+        assert isinstance(scan.rows, Batches)
+        found = (row for batch in scan.rows.read() for row in batch if isinstance(row, TextRow))
+        rows = list(islice(found, _HEAD))
+    at = header_at([row.cells for row in rows])
+    return (rows[at].line or 1) - 1 if at else 0
 
 
 def _how_written(path: str, name: str) -> tuple[str | None, str | None, int] | None:
