@@ -175,7 +175,11 @@ def test_pnl_snapshots_are_recognised() -> None:
 def test_files_of_different_kinds_are_refused_by_name() -> None:
     with pytest.raises(UsageError, match="no record type fits both") as error:
         proposed(EXECUTIONS, PNL)
-    assert error.value.where == "ours looks like trades; theirs looks like pnl"
+    assert error.value.where == (
+        "ours looks like trades;"
+        " its columns are 'trade_id', 'ticker', 'quantity', 'price', 'timestamp'."
+        " theirs looks like pnl; its columns are 'trade_id', 'pnl_impact', 'commission'"
+    )
 
 
 def test_positions_with_codes_of_their_own_and_a_column_for_the_sign() -> None:

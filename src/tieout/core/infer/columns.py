@@ -64,6 +64,12 @@ class Profile:
             self._times[name] = time_form(self.texts[name])
         return self._times[name]
 
+    def has_words(self, name: str) -> bool:
+        """Whether a column holds something else than numbers and times."""
+        texts = self.texts[name]
+        numeric = number_share(texts[:100], self.style) > 0.9
+        return bool(texts) and not numeric and self.time(name) is None
+
     def fit(self, name: str, column: Column) -> float:
         """How well the cells of `name` are such a column's, from 0 to 1."""
         texts = self.texts[name]
@@ -107,7 +113,19 @@ def side_column(sample: Sample) -> str | None:
         value = score * (0.2 + 0.8 * share) if share else 0.0
         if value > best:
             best, found = value, name
-    return found
+    return found or _only_sides(sample)
+
+
+def _only_sides(sample: Sample) -> str | None:
+    """The one column that says buy or sell in every row, whatever its name."""
+    found = [
+        name
+        for index, name in enumerate(sample.header)
+        if len(texts := set(filled(sample.rows, index))) <= 60
+        and {side_of(text) for text in texts} == {"buy", "sell"}
+        and all((row[index] or "").strip() for row in sample.rows)
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def type_columns(header: Sequence[str]) -> list[str]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
+
+from tieout.core.infer.languages import FOREIGN
 
 SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "account": ("account id", "account number", "acct", "client account id", "portfolio", "book"),
@@ -29,6 +32,7 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
         "instrument id",
         "security id",
         "coin",
+        "market",
     ),
     "trade_id": (
         "id",
@@ -93,8 +97,6 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
         "position amt",
         "orig qty",
         "order qty",
-        "stück",
-        "anzahl",
     ),
     "price": (
         "avg price",
@@ -115,7 +117,6 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
         "limit price",
         "limit",
         "limit px",
-        "kurs",
         "avg px",
     ),
     "price_currency": ("currency", "ccy", "trade currency", "quote currency", "curr", "quote"),
@@ -135,7 +136,6 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
         "ib commission",
         "comm in usd",
         "trading fee",
-        "gebühr",
     ),
     "fee_currency": (
         "fee asset",
@@ -164,7 +164,6 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
         "time utc",
         "utc time",
         "run date",
-        "datum",
         "trade date time",
         "when",
         "transaction time",
@@ -267,14 +266,24 @@ TYPE_LIKE: Final = frozenset(
 )
 """Words in the name of a column that says what a row is."""
 
-_SPLIT: Final = re.compile(r"[^0-9a-zà-öø-ÿ]+")
-_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_FEES: Final = frozenset({"fee", "fees", "commission", "commissions", "comm", "gebuhr", "frais"})
+_OF_FEES: Final = frozenset({"fee", "fee_currency", "commission", "amount", "total", "cost"})
+"""Canonical columns that a name with a word for fees may be: a `fee coin` is no instrument."""
+
+_FOREIGN: Final = 0.85
+_SPLIT: Final = re.compile(r"[^0-9a-z]+")
+_CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z]{2})(?=[A-Z][a-z]{2})")
 
 
 @lru_cache(maxsize=4096)
 def normal(name: str) -> str:
-    """`Price / share`, `pricePerShare`, `PRICE_SHARE` as lower-case words with single blanks."""
-    return _SPLIT.sub(" ", _CAMEL.sub(" ", name).lower()).strip()
+    """`Price / share`, `pricePerShare`, `PRICE_SHARE` as lower-case words with single blanks.
+
+    `IBCommission` is two words; accents are left out.
+    """
+    words = unicodedata.normalize("NFKD", _CAMEL.sub(" ", name)).casefold()
+    bare = "".join(letter for letter in words if not unicodedata.combining(letter))
+    return _SPLIT.sub(" ", bare).strip()
 
 
 @lru_cache(maxsize=16384)
@@ -285,12 +294,16 @@ def name_score(canonical: str, name: str) -> float:
         return 1.0
     if not given:
         return 0.0
-    known = SYNONYMS.get(canonical, ())
+    known, foreign = SYNONYMS.get(canonical, ()), FOREIGN.get(canonical, frozenset[str]())
     if given in known:
         return 0.95 - 0.35 * known.index(given) / len(known)
+    if given in foreign:
+        return _FOREIGN
     words = set(given.split())
+    if words & _FEES and canonical not in _OF_FEES:
+        return 0.0
     best = 0.0
-    for phrase in (own, *known):
+    for phrase in (own, *known, *foreign):
         parts = set(phrase.split())
         if parts <= words and len(phrase) > 2:
             best = max(best, 0.55 * len(parts) / len(words) + 0.1)

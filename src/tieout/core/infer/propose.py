@@ -39,7 +39,9 @@ def propose(
         for each, side in zip(proposals, (ours, theirs), strict=True)
     )
     left, right = read(sides[0], internal, type_), read(sides[1], external, type_)
-    right_source, right_rows = learn_codes(sides[1], left.rows, right.rows, type_)
+    right_source, right_rows = learn_codes(
+        sides[1], left.rows, right.rows, type_, _free(sides[1], theirs)
+    )
     has = set(right_rows[0]) if right_rows else set(right.present)
     shared = [name for name in type_.columns if name in left.present and name in has]
     keys = candidates(left.rows, right_rows, type_, shared)
@@ -73,6 +75,16 @@ def _counted(source: SourceProposal, table: Table) -> SourceProposal:
 
 def _names(side: MappedSample) -> dict[str, str]:
     return {canonical: name for canonical, (name, _) in side.columns.items()}
+
+
+def _free(source: SourceProposal, side: MappedSample) -> dict[str, int]:
+    """The columns of words that nothing is read from, and how many different ones they have."""
+    used = {*source.columns.values(), *source.skip}
+    return {
+        name: len(set(texts))
+        for name, texts in side.profile.texts.items()
+        if name not in used and side.profile.has_words(name)
+    }
 
 
 def _settle(

@@ -6,14 +6,16 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 from typing import Final
 
+from tieout.core.infer.languages import SIDES as FOREIGN_SIDES
+from tieout.core.infer.languages import TWINS as FOREIGN_TWINS
 from tieout.core.infer.proposal import Cells
 from tieout.core.read import ALIASES
 from tieout.core.schema import Column
-from tieout.core.text import NumberStyle, Unreadable, parse_decimal, parse_time, zone
+from tieout.core.text import NumberStyle, Unreadable, parse_date, parse_decimal, parse_time, zone
 
 STYLES: Final = (
     NumberStyle(".", None),
@@ -65,6 +67,12 @@ _PATTERNS: Final = (
     "%Y-%m-%d %I:%M:%S %p",
     "%Y-%m-%d;%H%M%S",
 )
+_DATED: Final = tuple(
+    f"%Y-%m-%d{between}%H:%M:%S{fraction}{zone_}"
+    for between, fraction, zone_ in product(("T", " "), ("", ".%f"), ("%z", ""))
+)
+"""ISO 8601 as patterns, by which a day is read from a time."""
+
 _TOLD = 60
 _TRIED = 400
 """Different cells of a column that are looked at for its form."""
@@ -83,7 +91,6 @@ SIDES: Final[Mapping[str, str]] = {
     "bot": "buy",
     "bought": "buy",
     "bid": "buy",
-    "kauf": "buy",
     "purchase": "buy",
     "sell": "sell",
     "s": "sell",
@@ -91,8 +98,9 @@ SIDES: Final[Mapping[str, str]] = {
     "sold": "sell",
     "sale": "sell",
     "ask": "sell",
-    "verkauf": "sell",
+    **FOREIGN_SIDES,
 }
+TWINS: Final = (("buy", "sell"), *FOREIGN_TWINS)
 CHOICES: Final[Mapping[str, Mapping[str, str]]] = {
     "status": {
         "working": "open",
@@ -208,6 +216,15 @@ def read_time(text: str, form: str) -> int:
     return parse_time(text, form, zone("UTC"))
 
 
+def date_form(texts: Sequence[str], form: str) -> str | None:
+    """How to read the days of times that are written in `form`, if that can be said."""
+    for tried in (form, *_DATED) if form == "iso" else (form,):
+        if "%" in tried or tried == "iso":
+            if _share(texts, partial(parse_date, form=tried)) == 1.0:
+                return tried
+    return None
+
+
 def side_of(text: str) -> str | None:
     """`Market buy` → `buy`, `Sell to open` → `sell`; None for what says neither, or both."""
     words = [word.lower() for word in _WORDS.findall(text)]
@@ -251,7 +268,8 @@ def choice_values(column: Column, texts: Iterable[str]) -> dict[str, str]:
 
 
 def _twin(text: str) -> str | None:
-    for one, other in (("buy", "sell"), ("sell", "buy")):
+    """The same text for the other side: `Limit sell` of `Limit buy`."""
+    for one, other in (*TWINS, *((other, one) for one, other in TWINS)):
         for change in (str.lower, str.title, str.upper):
             if change(one) in _WORDS.findall(text):
                 return text.replace(change(one), change(other))
