@@ -51,10 +51,21 @@ def test_a_proposal_as_a_commented_file(tmp_path: Path) -> None:
             Evidence("fee", 98, 1.0),
         ),
         pairs=98,
+        ignored={"timestamp": "theirs has\ndates only", "trade_id": "other ids"},
         notes=("look at it",),
     )
-    text = write(proposal, ProposedFile("ours.csv"), ProposedFile("theirs.xlsx", sheet="Q1"))
+    text = write(
+        proposal,
+        ProposedFile("ours.csv"),
+        ProposedFile("theirs.xlsx", sheet="Q1"),
+        path="their's\n.yaml",
+    )
     for line in (
+        "# Written by `tieout init`. Check what the comments say, then:"
+        """ tieout run 'their'"'"'s .yaml'""",
+        "    # timestamp: theirs has dates only",
+        "    # trade_id: other ids",
+        "    ignore: [timestamp, trade_id]",
         "    timezone: UTC  # check this",
         '      price: "Price: net"  # net of what?',
         "    # numbers: hm",
@@ -69,6 +80,7 @@ def test_a_proposal_as_a_commented_file(tmp_path: Path) -> None:
         assert line in text.splitlines()
     rules = parse(text, tmp_path, {}).reconciliations["ours-vs-theirs"].rules
     assert rules.compare == {"price": EXACT, "fee": EXACT}
+    assert rules.ignore == {"timestamp", "trade_id"}
     loose = text.replace("      price: exact", "      # was:").replace(
         "      # price:", "      price:"
     )

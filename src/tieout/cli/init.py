@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def init(internal: Path, external: Path, output: Path, *, force: bool, options: 
         out(line)
     out()
     out(f"wrote {output}: check its comments, then")
-    out(f"  tieout run {output}")
+    date = f" --business-date {found.business_date}" if found.business_date else ""
+    out(f"  tieout run {shlex.quote(str(output))}{date}")
 
 
 def write_new(path: Path, text: str, *, force: bool) -> None:
@@ -66,7 +68,10 @@ def _text(found: Onboarding, internal: Path, external: Path, output: Path) -> st
         )
 
     return write(
-        found.proposal, proposed(found.internal, internal), proposed(found.external, external)
+        found.proposal,
+        proposed(found.internal, internal),
+        proposed(found.external, external),
+        path=str(output),
     )
 
 
@@ -92,6 +97,7 @@ def _summary(proposal: Proposal) -> list[str]:
         pairs = f"of {count(proposal.pairs, 'pair')}"
         lines += ["", *table(("compared", pairs), compared)]
     notes = [*proposal.notes]
+    notes += [f"{column} is ignored: {why}" for column, why in proposal.ignored.items()]
     for source in (proposal.internal, proposal.external):
         notes += [f"{source.name} {place}: {text}" for place, text in source.notes.items()]
     return lines + (["", "to check:", *(f"  {note}" for note in notes)] if notes else [])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -45,16 +46,19 @@ def write(
     *,
     name: str | None = None,
     store: str = "sqlite:///tieout.db",
+    path: str = "tieout.yaml",
 ) -> str:
     """The text of a configuration; `load` reads it. What needs a person's eye is a comment.
 
     Args:
         name: of the reconciliation; `<internal>-vs-<external>` where None.
         store: the database's URL, without a password.
+        path: what the file is to be called, as a person types it.
     """
     name = name or f"{proposal.internal.name}-vs-{proposal.external.name}"
+    command = _one_line(f"tieout run {shlex.quote(path)}")[0]
     lines = [
-        "# Written by `tieout init`. Check what the comments say, then: tieout run",
+        f"# Written by `tieout init`. Check what the comments say, then: {command}",
         "version: 1",
         f"store: {scalar(store)}",
         "",
@@ -72,6 +76,7 @@ def write(
         f"    external: {scalar(proposal.external.name)}",
         *_match(proposal),
         *_compare(proposal),
+        *_ignore(proposal),
     ]
     return "\n".join(lines) + "\n"
 
@@ -174,11 +179,19 @@ def _match(proposal: Proposal) -> Iterator[str]:
 def _compare(proposal: Proposal) -> Iterator[str]:
     if not proposal.compared:
         return
-    yield f"    compare:  # of {proposal.pairs} pairs in the samples"
+    counted = "1 pair" if proposal.pairs == 1 else f"{proposal.pairs} pairs"
+    yield f"    compare:  # of {counted} in the samples"
     for each in proposal.compared:
         yield f"      {scalar(each.column)}: exact  # {each.text}"
         if (loose := _tolerance(each)) is not None:
             yield f"      # {scalar(each.column)}: {loose}"
+
+
+def _ignore(proposal: Proposal) -> Iterator[str]:
+    if proposal.ignored:
+        for column, why in proposal.ignored.items():
+            yield f"    # {_one_line(f'{column}: {why}')[0]}"
+        yield f"    ignore: {_flow(list(proposal.ignored))}"
 
 
 def _tolerance(each: Evidence) -> str | None:

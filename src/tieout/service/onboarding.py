@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import PurePath
 from typing import Final, Protocol
 
+from tieout.core.calendars import business_date_of
 from tieout.core.canonical import instant, nanoseconds
 from tieout.core.infer import Proposal, SampledFile, propose
+from tieout.core.text import zone
 from tieout.errors import UsageError
 
 ROWS: Final = 10_000
@@ -26,11 +28,17 @@ class Sampler(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Onboarding:
-    """A proposal, and the two files that it was made from."""
+    """A proposal, and the two files that it was made from.
+
+    Attributes:
+        business_date: what to run it for first: the latest date of the samples that is not in the
+            future; None where they do not say. Run first, a later date would bar this one.
+    """
 
     proposal: Proposal
     internal: SampledFile
     external: SampledFile
+    business_date: date | None = None
 
 
 def onboard(
@@ -60,7 +68,9 @@ def onboard(
     if not all(file.whole for file in files):
         note = f"percentages are of the first {rows:,} records of each file"
         proposal = replace(proposal, notes=(*proposal.notes, note))
-    return Onboarding(proposal, files[0], files[1])
+    today = business_date_of(nanoseconds(now), zone(proposal.internal.timezone or "UTC"))
+    dates = [day for day in proposal.dates if day <= today] or proposal.dates
+    return Onboarding(proposal, files[0], files[1], max(dates, default=None))
 
 
 def source_names(internal: str, external: str) -> tuple[str, str]:

@@ -171,8 +171,11 @@ def _worth(key: KeyCandidate, type_: RecordType) -> float:
     ids = ID_COLUMNS & set(key.on)
     if ids:
         return key.matched + 0.1 - 0.02 * (len(key.on) - 1)
-    lacking = [name for name in _WEIGHT if name in type_.columns and name not in key.on]
-    return key.matched - sum(_WEIGHT[name] for name in lacking) - 0.3 * ("price" in key.on)
+    lacking = {name for name in _WEIGHT if name in type_.columns and name not in key.on}
+    lost = sum(_WEIGHT[name] for name in sorted(lacking))
+    if type_.clock in lacking and "trade_date" in key.on:
+        lost -= _WEIGHT["timestamp"] / 2  # the day is half of a time
+    return key.matched - lost - 0.3 * ("price" in key.on)
 
 
 def _counts(rows: Rows, on: Sequence[str]) -> Counter[tuple[Value, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 from tieout.core.rules import Tolerance
 from tieout.core.sign import SignColumn
@@ -128,7 +129,9 @@ class Proposal:
         records: name of the record type.
         passes: proposed keys, strictest first. `keys`: all that were tried, best first.
         compared: what the pairs of the passes say about each compared column.
+        ignored: columns that both sides have and that are not to be compared, and why.
         notes: what to check about the whole.
+        dates: the business dates of the samples' records, in the internal source's zone.
     """
 
     records: str
@@ -138,7 +141,9 @@ class Proposal:
     keys: tuple[KeyCandidate, ...] = ()
     compared: tuple[Evidence, ...] = ()
     pairs: int = 0
+    ignored: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    dates: tuple[date, ...] = ()
 
 
 def percent(share: float) -> str:

@@ -6,12 +6,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 
-from tieout.core.infer.keys import ENOUGH, Rows, candidates, choose, evidence, overlap, pairs
+from tieout.core.infer.days import business_dates, timed_by_one, with_days
+from tieout.core.infer.doubts import (
+    all_differ,
+    dates_only,
+    ids_apart,
+    not_to_compare,
+    one_sided,
+    remarks,
+)
+from tieout.core.infer.keys import Rows, candidates, choose, evidence, overlap, pairs
 from tieout.core.infer.learn import learn_codes
-from tieout.core.infer.proposal import KeyCandidate, Proposal, Sample, SourceProposal, percent
+from tieout.core.infer.proposal import KeyCandidate, Proposal, Sample, SourceProposal
 from tieout.core.infer.sides import MappedSample, record_type
 from tieout.core.infer.source import Table, read, signed_by_leg, source_proposal, variants
-from tieout.core.schema import ID_COLUMNS, ColumnType, RecordType
+from tieout.core.schema import ColumnType, RecordType
 from tieout.errors import UsageError
 
 
@@ -28,45 +37,72 @@ def propose(
         UsageError: no record type fits both samples.
     """
     type_, ours, theirs = record_type(internal, external, records)
-    first = source_proposal(ours.profile, _names(ours), type_, as_of)
-    second = source_proposal(theirs.profile, _names(theirs), type_, as_of)
-    if ("leg" in first.columns) != ("leg" in second.columns):  # else both sides hedge
-        first = signed_by_leg(first, ours.profile)
-        second = signed_by_leg(second, theirs.profile)
-    proposals = _settle(first, second, ours, theirs, type_)
-    sides = tuple(
-        _without_false_ids(each, side.sample, type_)
-        for each, side in zip(proposals, (ours, theirs), strict=True)
-    )
-    left, right = read(sides[0], internal, type_), read(sides[1], external, type_)
+    sources = _sources(ours, theirs, type_, as_of)
+    profiles = ours.profile, theirs.profile
+    timed = timed_by_one(sources, profiles, type_)
+    days = None if timed is None else with_days(sources, profiles, type_)
+    sources = days or sources
+    left, right = read(sources[0], internal, type_), read(sources[1], external, type_)
     right_source, right_rows = learn_codes(
-        sides[1], left.rows, right.rows, type_, _free(sides[1], theirs)
+        sources[1], left.rows, right.rows, type_, _free(sources[1], theirs)
     )
     has = set(right_rows[0]) if right_rows else set(right.present)
     shared = [name for name in type_.columns if name in left.present and name in has]
     keys = candidates(left.rows, right_rows, type_, shared)
     passes = choose(keys, type_, shared)
+    names = internal.name, external.name
     if not passes:
         raise UsageError(
-            f"no common columns could pair the {type_.name} of {internal.name} and {external.name}",
+            f"no common columns could pair the {type_.name} of {names[0]} and {names[1]}",
             hint="map an id, or what tells records apart, in a configuration by hand",
         )
     matched = pairs(left.rows, right_rows, passes)
-    compared = [
-        name
+    measured = [
+        evidence(matched, type_, name)
         for name in shared
-        if type_.columns[name].compared and not (passes and name in passes[0])
+        if type_.columns[name].compared and name not in passes[0]
     ]
+    apart = ids_apart(left.rows, right_rows, shared, names)
+    ignored = {
+        column: apart.get(column, why)
+        for column, why in not_to_compare(measured, left.rows, right_rows, names)
+    }
+    if timed is not None and any(each.column == type_.clock for each in measured):
+        ignored[type_.clock or ""] = dates_only(names[1 - timed], by_day=days is not None)
+    compared = [each for each in measured if each.column not in ignored]
     return Proposal(
         records=type_.name,
-        internal=_counted(sides[0], left),
+        internal=_counted(sources[0], left),
         external=_counted(right_source, right),
         passes=passes,
         keys=tuple(_told_apart(keys, passes)),
-        compared=tuple(evidence(matched, type_, name) for name in compared),
+        compared=tuple(compared),
         pairs=len(matched),
-        notes=tuple(_remarks(left.rows, right_rows, passes, keys, event=type_.event)),
+        ignored=ignored,
+        notes=(
+            *remarks(left.rows, right_rows, passes, keys[0].matched, type_),
+            *(f"{column}: {why}" for column, why in apart.items() if column not in ignored),
+            *one_sided(left.present, has, names),
+            *all_differ(compared),
+        ),
+        dates=business_dates(sources, (left.rows, right_rows), type_),
     )
+
+
+def _sources(
+    ours: MappedSample, theirs: MappedSample, type_: RecordType, as_of: str
+) -> list[SourceProposal]:
+    """How to read both sides, with what one of them says about the other."""
+    first = source_proposal(ours.profile, _names(ours), type_, as_of)
+    second = source_proposal(theirs.profile, _names(theirs), type_, as_of)
+    if ("leg" in first.columns) != ("leg" in second.columns):  # else both sides hedge
+        first = signed_by_leg(first, ours.profile)
+        second = signed_by_leg(second, theirs.profile)
+    settled = _settle(first, second, ours, theirs, type_)
+    return [
+        _without_false_ids(each, side.sample, type_)
+        for each, side in zip(settled, (ours, theirs), strict=True)
+    ]
 
 
 def _counted(source: SourceProposal, table: Table) -> SourceProposal:
@@ -163,26 +199,3 @@ def _told_apart(
     proposed = [key for key in keys if key.on in passes]
     others = [key for key in keys if key.matched > 0 and key.on not in passes]
     return proposed + others[:3]
-
-
-def _remarks(
-    ours: Rows,
-    theirs: Rows,
-    passes: Sequence[Sequence[str]],
-    keys: Sequence[KeyCandidate],
-    *,
-    event: bool,
-) -> list[str]:
-    if not ours or not theirs:
-        return ["one of the samples has no readable record: correct the mapping first"]
-    remarks = []
-    if keys[0].matched < ENOUGH:
-        remarks.append(
-            f"the best key pairs only {percent(keys[0].matched)} of the samples' records:"
-            " they may be of different days, or ids and symbols need a mapping"
-        )
-    if event and not set(passes[0]) & ID_COLUMNS:
-        remarks.append(
-            "no common id: records are paired by what they say, so equal ones are AMBIGUOUS"
-        )
-    return remarks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ from tieout.core.schema import POSITIONS, ColumnType, RecordType
 from tieout.core.sign import SignColumn
 
 LEG = POSITIONS.columns["leg"]
+CLOCK = re.compile(r"\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?( ?[AaPp][Mm])?")
 LONG = frozenset({"long", "buy", "l"})
 
 
@@ -181,8 +183,21 @@ def _forms(
         if form.rival is not None:
             notes[f"formats.{canonical}"] = f"ambiguous: {form.rival} reads these dates as well"
         elif form.date_only and type_.columns[canonical].type is ColumnType.TIME:
-            notes[f"columns.{canonical}"] = "dates only, taken for midnight"
+            notes[f"columns.{canonical}"] = _without_times(profile)
     return forms, naive
+
+
+def _without_times(profile: Profile) -> str:
+    """What to know of a column of dates, and of one beside it that has their times of day."""
+    said = "dates only, taken for midnight"
+    clocks = [
+        name
+        for name, texts in profile.texts.items()
+        if texts and all(CLOCK.fullmatch(text) for text in texts[:100])
+    ]
+    if len(clocks) != 1:
+        return said
+    return f"{said}; the times of day in {clocks[0]!r} cannot be joined to them: do so in the file"
 
 
 def _values(
