@@ -22,7 +22,7 @@ from tieout.core.schema import ColumnType, RecordType
 _MANY: Final = 60
 """A column with more different values does not tell kinds of rows."""
 
-_CASH: Final = re.compile(r"\b(dividend|dividende|dividendo|interest|zinsen)s?\b", re.IGNORECASE)
+_CASH: Final = re.compile(r"\b(dividends?|dividenden?|dividendos?)\b", re.IGNORECASE)
 _SHARES: Final = re.compile(r"\b(re-?invest\w*|stock|scrip|shares?|drip|split)\b", re.IGNORECASE)
 """A dividend that is paid in cash is no trade, though it has a number of shares and an amount for
 each; one that is paid in shares may be one."""
