@@ -295,6 +295,19 @@ def test_pause_and_resume_from_another_process(config: Path, tmp_path: Path) -> 
         serving.end()
 
 
+def test_what_was_paused_before_its_first_comparison_waits(config: Path, tmp_path: Path) -> None:
+    for each in tmp_path.glob("live.db*"):
+        each.unlink()
+    paused = call("pause", "positions", "--config", "live.yaml", cwd=tmp_path)
+    assert (paused.returncode, "there was no store" in paused.stderr) == (0, True)
+    serving = Serving(config)
+    try:
+        until(lambda: any("positions is not compared: paused by" in each for each in serving.err))
+    finally:
+        assert serving.end() == 0
+    assert runs(tmp_path) == []
+
+
 def test_a_store_that_is_removed_is_told_of_and_not_written_on(
     config: Path, tmp_path: Path
 ) -> None:

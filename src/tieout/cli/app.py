@@ -177,6 +177,7 @@ Scope: TypeAlias = Annotated[
 
 @app.command()
 def pause(
+    context: typer.Context,
     reconciliation: Scope = "*",
     reason: Annotated[str, typer.Option("--reason", help="Why, for who looks at it later.")] = "",
     for_: Annotated[
@@ -188,7 +189,14 @@ def pause(
     """Stop the monitors of a reconciliation, in every process. Nothing that runs is cut off."""
     from tieout.cli.pause import pause
 
-    pause(reconciliation, reason=reason, length=for_, config=config, store=store)
+    pause(
+        reconciliation,
+        reason=reason,
+        length=for_,
+        config=config,
+        store=store,
+        options=context.obj,
+    )
 
 
 @app.command()

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from tieout.cli.arguments import DEFAULT_CONFIG, opened
-from tieout.cli.console import Options, note, out
+from tieout import wiring
+from tieout.cli.arguments import DEFAULT_CONFIG, opened, sqlite_file
+from tieout.cli.console import Options, note, out, warn
 from tieout.config import load
 from tieout.config.findings import Findings, unknown
 from tieout.config.scalars import span
@@ -33,8 +34,12 @@ def pause(
     length: str | None,
     config: Path | None,
     store: str | None,
+    options: Options,
 ) -> None:
     """Stop the monitors of a reconciliation, or all of them. What runs now ends as usual.
+
+    The configuration says where the store will be: there it is made, for a pause before the first
+    comparison. One that `--store` names has to be there: it may be a slip, and nothing would stop.
 
     Args:
         length: `1h`: for how long; None: until `resume`.
@@ -44,6 +49,8 @@ def pause(
     """
     since = time.time_ns()
     until = None if length is None else since + _length(length)
+    if store is None:
+        _make(scope, config, options)
     with opened(store, config) as view:
         _check(scope, view, config, store)
         view.monitors.pause(Pause(scope, _user(), reason, since, until))
@@ -82,15 +89,36 @@ def _check(scope: str, view: Store, config: Path | None, store: str | None) -> N
     if scope == ALL:
         return
     path = config or DEFAULT_CONFIG
-    known: Iterable[str]
     if config is not None or (store is None and path.exists()):
-        known, where = load(path).reconciliations, str(path)
-    else:
-        known = sorted({row.reconciliation for row in view.runs()})
-        where = "the store, which knows those that ran; --config names the others"
-    if scope not in known:
+        _check_named(scope, load(path).reconciliations, str(path))
+        return
+    known = sorted({row.reconciliation for row in view.runs()})
+    _check_named(scope, known, "the store, which knows those that ran; --config names the others")
+
+
+def _check_named(scope: str, known: Iterable[str], where: str) -> None:
+    if scope != ALL and scope not in known:
         message, hint = unknown("reconciliation", scope, known)
         raise UsageError(message, where=where, hint=hint)
+
+
+def _make(scope: str, config: Path | None, options: Options) -> None:
+    """The store of the configuration, if it is a file that is not there yet; and say so."""
+    path = config or DEFAULT_CONFIG
+    if config is None and not path.exists():
+        return
+    settings = load(path)
+    url = settings.store.resolve()
+    file = sqlite_file(url)
+    if file is None or file.exists():
+        return
+    _check_named(scope, settings.reconciliations, str(path))
+    wiring.open_store(url).close()
+    warn(
+        f"there was no store {file} yet, so nothing that uses it can have run: it is made, and what"
+        " starts with it is paused. If something does run, it has another store",
+        options,
+    )
 
 
 def _user() -> str:
