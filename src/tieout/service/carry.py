@@ -17,7 +17,7 @@ from tieout.core.bench import Bench
 from tieout.core.canonical import break_id
 from tieout.core.held import Held, held_of, opened
 from tieout.core.lifecycle import OpenItem
-from tieout.core.model import Break, Side
+from tieout.core.model import Break, Record, Side
 from tieout.core.rows import Prior
 from tieout.core.schema import RecordType
 from tieout.ports import Store
@@ -36,6 +36,11 @@ def held_by(brk: Break, bench: Bench, day: date) -> Iterator[Held]:
     for key, (part, record) in zip((brk.id, *brk.aliases), brk.held, strict=False):
         identity = brk.key if part is brk.held[0][0] else bench.key(record)
         yield held_of(key, part.side, identity, part.record, record.carried_from or day)
+
+
+def item_of(side: Side, record: Record, day: date) -> OpenItem:
+    """A record that stays open. `day`: the run's business date."""
+    return OpenItem(side, record, record.carried_from or day)
 
 
 def held_item(item: OpenItem, bench: Bench) -> Held:

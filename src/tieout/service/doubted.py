@@ -10,28 +10,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeAlias
+from collections.abc import Mapping
+from dataclasses import replace
 
-from tieout.core.canonical import break_id, plain_record
-from tieout.core.held import held_of, values_of
-from tieout.core.lifecycle import Evidence, KnownBreak, joined
-from tieout.core.merging import merging
-from tieout.core.model import Candidate, Group, Pair, PlainRecord, Record, Side
+from tieout.core.canonical import plain_record
+from tieout.core.held import held_of
+from tieout.core.lifecycle import Evidence
+from tieout.core.model import PlainRecord, Side
 from tieout.core.schema import RecordType
-from tieout.ports import Engine, MatchTask, SideFacts, Spool, Store, StoreView
+from tieout.ports import Engine, MatchTask, SideFacts, Spool
+from tieout.service.again import Again, Suspects, as_records, key_of, parts_of, suspects
 from tieout.service.known import KnownRecord, KnownRecords, is_named
-
-Suspects: TypeAlias = list[tuple[KnownBreak, list[KnownRecord]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """What a second look is taken with."""
-
-    store: Store
-    engine: Engine
 
 
 def with_doubt(
@@ -51,14 +40,17 @@ def with_doubt(
     hints = {side: _hints(task, facts[side], side, records) for side in Side}
     if not any(hints.values()):
         return evidence
-    with again.store.view(task.rules.name) as view:
-        stored = KnownRecords(task.rules.name, facts, records)
-        suspects = _suspects(view, spool, evidence, stored, hints)
-    if not suspects:
+
+    def may_be_such_a_row(part: KnownRecord) -> bool:
+        return any(_may_be(part.record, hint) for hint in hints[part.side])
+
+    stored = KnownRecords(task.rules.name, facts, records)
+    open_ = suspects(again.store, spool, evidence, stored, may_be_such_a_row)
+    if not open_:
         return evidence
-    there = _there(again.engine, task, records, suspects)
+    there = _there(again.engine, task, records, open_)
     doubted = set()
-    for known, parts in suspects:
+    for known, parts in open_:
         absent = {part.key: part for part in parts if part.key not in there}
         if absent:
             doubted.add(known.id)
@@ -86,58 +78,18 @@ def _hints(task: MatchTask, facts: SideFacts, side: Side, records: RecordType) -
     return list(found.values())
 
 
-def _suspects(
-    view: StoreView,
-    found: Spool,
-    evidence: Evidence,
-    stored: KnownRecords,
-    hints: Mapping[Side, Sequence[PlainRecord]],
-) -> Suspects:
-    """The breaks that would clear, with those of their records that may be such a row."""
-    if not view.holds_any():
-        return []
-    into = merging(view.open_breaks, found, evidence).into
-    suspects = []
-    for known, brk in joined(view.open_breaks(), found):
-        if known is None or brk is not None or known.id in into or not evidence.clears(known):
-            continue
-        parts = [
-            part
-            for part in stored.of(known)
-            if any(_may_be(part.record, hint) for hint in hints[part.side])
-        ]
-        if parts:
-            suspects.append((known, parts))
-    return suspects
-
-
 def _may_be(record: PlainRecord, hint: PlainRecord) -> bool:
     return all(record.get(name) == text for name, text in hint.items())
 
 
-def _there(
-    engine: Engine, task: MatchTask, records: RecordType, suspects: Suspects
-) -> frozenset[str]:
+def _there(engine: Engine, task: MatchTask, records: RecordType, open_: Suspects) -> frozenset[str]:
     """The keys of the suspects' records that the sides do have."""
-    parts = {part.key: part for _, each in suspects for part in each}
-    watched = tuple(
-        Record(values_of(part.record, records)[0], values_of(part.identity, records)[0])
-        for part in parts.values()
-    )
+    parts = {part.key: part for _, each in open_ for part in each}
+    watched = as_records([*parts.values()], records)
     with engine.match(replace(task, watched=(*task.watched, *watched))) as matching:
         found = (
-            break_id(task.rules.name, plain_record(record.identity, records), side)
+            key_of(task.rules.name, side, record, records)
             for candidate in matching.candidates
-            for side, record in _records(candidate)
+            for side, record in parts_of(candidate)
         )
         return frozenset(key for key in found if key in parts)
-
-
-def _records(candidate: Candidate) -> Iterator[tuple[Side, Record]]:
-    if isinstance(candidate, Pair):
-        yield Side.INTERNAL, candidate.internal
-        yield Side.EXTERNAL, candidate.external
-    elif isinstance(candidate, Group):
-        yield from ((side, record) for side, _, record in candidate.records)
-    else:
-        yield candidate.side, candidate.record

@@ -18,6 +18,7 @@ from tieout.ports import Matching, StoreView
 from tieout.service.carry import Key
 from tieout.service.coverage import subject_of
 from tieout.service.known import KnownRecords
+from tieout.service.setup import Standing
 
 
 def evidence_of(
@@ -29,19 +30,16 @@ def evidence_of(
     *,
     known: Collection[Key],
     waiting: Sequence[OpenItem],
-    covered: Mapping[Side, frozenset[str]],
-    amounts_only: Sequence[OpenItem] = (),
-    wallets: frozenset[str] | None = None,
+    live: Standing | None = None,
 ) -> Evidence:
     """Why a known break may be taken for gone.
 
     Args:
         known: the open records that take part, those that were sent again or voided as well.
         waiting: records that are there, and about which nothing could be decided.
-        covered: what a side's answer is about, where it is not everything.
-        amounts_only: records of which nothing but the amount was compared.
-        wallets: of balances, those that were compared; None: all.
+        live: of a live run; None: the two sides were compared in everything.
     """
+    live = live or Standing()
     facts = {Side.INTERNAL: matching.internal, Side.EXTERNAL: matching.external}
     held = KnownRecords(reconciliation, facts, records).keys
     sides_complete = all(each.complete for each in coverage.values())
@@ -53,9 +51,9 @@ def evidence_of(
         snapshot=not records.event,
         evaluated=_evaluated(frozenset(known), held),
         unresolved=_either(
-            _unresolved(waiting, records),
-            _outside(covered, wallets),
-            _not_compared(amounts_only, records),
+            unresolved_by(waiting, records),
+            _outside(live.covered, live.wallets),
+            _not_compared(live.amounts_only, records),
         ),
         records=held,
     )
@@ -69,7 +67,7 @@ def _not_compared(
     amounts_only: Sequence[OpenItem], records: RecordType
 ) -> Callable[[KnownBreak], bool]:
     """Whether a break is in more than the amount of a record of which only that was compared."""
-    about = _unresolved(amounts_only, records)
+    about = unresolved_by(amounts_only, records)
     amount = AMOUNTS.get(records.name)
 
     def not_compared(known: KnownBreak) -> bool:
@@ -123,27 +121,36 @@ def _evaluated(
     return lambda known: known.id in keys or any(key in keys for key in held(known))
 
 
-def _unresolved(waiting: Sequence[OpenItem], records: RecordType) -> Callable[[KnownBreak], bool]:
+def unresolved_by(waiting: Sequence[OpenItem], records: RecordType) -> Callable[[KnownBreak], bool]:
     """Whether one of a break's records is waiting: then nothing says that the break is gone."""
-    # By the columns that each is known by: a source may have had others when it came.
+    is_waiting = _among(waiting, records)
+
+    def unresolved(known: KnownBreak) -> bool:
+        if not waiting:
+            return False
+        stored = json.loads(known.content)
+        if stored["kind"] == Kind.DUPLICATE:  # that a copy is gone says nothing of the record
+            return False
+        return any(is_waiting(Side(part["side"]), part["record"]) for part in stored["records"])
+
+    return unresolved
+
+
+def _among(items: Sequence[OpenItem], records: RecordType) -> Callable[[Side, PlainRecord], bool]:
+    """Whether a stored record is one of `items`, by content or by what these are known by.
+
+    A source may have had other columns when one of the two came.
+    """
     keys: defaultdict[tuple[Side, tuple[str, ...]], set[str]] = defaultdict(set)
-    for item in waiting:
+    for item in items:
         identity = plain_record(item.record.identity, records)
         keys[item.side, tuple(identity)].add(dumps(identity))
-    contents = {(item.side, dumps(plain_record(item.record.values, records))) for item in waiting}
+    contents = {(item.side, dumps(plain_record(item.record.values, records))) for item in items}
 
-    def waits(side: Side, record: PlainRecord) -> bool:
+    def among(side: Side, record: PlainRecord) -> bool:
         return (side, dumps(record)) in contents or any(
             side is other and dumps({name: record.get(name) for name in names}) in texts
             for (other, names), texts in keys.items()
         )
 
-    def unresolved(known: KnownBreak) -> bool:
-        if not keys:
-            return False
-        stored = json.loads(known.content)
-        if stored["kind"] == Kind.DUPLICATE:  # that a copy is gone says nothing of the record
-            return False
-        return any(waits(Side(part["side"]), part["record"]) for part in stored["records"])
-
-    return unresolved
+    return among

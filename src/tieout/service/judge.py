@@ -24,7 +24,6 @@ from tieout.core.model import (
     Outcome,
     Pair,
     Quarantined,
-    Record,
     Side,
     Unknown,
     WithinTolerance,
@@ -33,21 +32,22 @@ from tieout.core.rows import DriftStatistic, Prior, RunCounts, RunIntent
 from tieout.core.rules import PolicyRule
 from tieout.core.scan import Coverage, InputFile
 from tieout.ports import Matching, MatchLog, MatchTask, SideFacts, Spool
-from tieout.service.carry import Key, held_by, held_item
+from tieout.service.again import Again, parts_of
+from tieout.service.carry import Key, held_by, held_item, item_of
 from tieout.service.coverage import (
     coverage_gap,
     coverages,
     past_cut,
     within_symbols,
 )
-from tieout.service.doubted import Again, with_doubt
+from tieout.service.doubted import with_doubt
 from tieout.service.drift import Drift
 from tieout.service.evidence import evidence_of
-from tieout.service.known import is_named
 from tieout.service.matched import note_match, noted
 from tieout.service.outcomes import outcomes
 from tieout.service.remarks import remarked
 from tieout.service.setup import Reference, Setup, Standing
+from tieout.service.unread import Unread, with_unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,19 @@ class _Sums:
         self.unknown += live.unknown
         self.expected += live.expected
         # Those of events are carried, which takes the date that they came with.
-        self.waiting += [_item(each.side, each.record, intent) for each in live.waiting]
+        self.waiting += [
+            item_of(each.side, each.record, intent.business_date) for each in live.waiting
+        ]
+
+    def counts(self, after_cut: int) -> RunCounts:
+        return RunCounts(
+            matched=self.agreed,
+            within_tolerance=self.within,
+            expected=self.expected,
+            unknown=self.unknown,
+            after_cut=after_cut,
+            broken=self.broken,
+        )
 
 
 def judge(
@@ -138,7 +150,7 @@ def judge(
     Args:
         known: the open records that take part, those that were sent again or voided as well.
         watched: ids of the open breaks that a check found.
-        again: what the sides are looked at with once more, where a row says nothing of itself.
+        again: what the sides are looked at with once more, where candidates do not tell enough.
     """
     facts = {Side.INTERNAL: matching.internal, Side.EXTERNAL: matching.external}
     coverage = _coverage(setup, task, matching, facts, intent)
@@ -146,17 +158,22 @@ def judge(
     bench = _bench(setup, task, worked_out, facts, coverage, reference, prior, intent)
     sums = _Sums(not worked_out.records.event, matching.agreed, matching.agreed_within)
     drift = Drift()
+    unread = Unread(facts, worked_out.records, intent.business_date)
     for candidate, outcome in outcomes(matching, bench, setup.live):
         if watched and (open_ := _stays_open(outcome, candidate, bench, watched, intent)):
             sums.waiting += open_
         else:
             _count(outcome, candidate, sums, spool, drift, intent, bench)
+            unread.judged(candidate, outcome)
             if matching.log is not None:
                 note_match(matching.log, candidate, outcome)
     if setup.live is not None:
         sums.add(setup.live, intent)
     after_cut = [*matching.internal.after_cut, *matching.external.after_cut]
-    waiting = _kept([*sums.waiting, *after_cut, *_unreadable(facts, bench, intent)], bench, spool)
+    waiting = [*sums.waiting, *after_cut]
+    if worked_out.records.event:
+        for item in waiting:
+            spool.hold(held_item(item, bench))
     evidence = evidence_of(
         intent.reconciliation,
         matching,
@@ -165,22 +182,14 @@ def judge(
         intent.business_date,
         known=known,
         waiting=waiting,
-        covered=setup.live.covered if setup.live is not None else {},
-        amounts_only=setup.live.amounts_only if setup.live is not None else (),
-        wallets=setup.live.wallets if setup.live is not None else None,
+        live=setup.live,
     )
+    evidence = with_unread(evidence, unread, again, task, facts, bench, spool, setup.live)
     evidence = with_doubt(evidence, again, task, facts, worked_out.records, spool)
     return Judged(
         internal=coverage[Side.INTERNAL],
         external=coverage[Side.EXTERNAL],
-        counts=RunCounts(
-            matched=sums.agreed,
-            within_tolerance=sums.within,
-            expected=sums.expected,
-            unknown=sums.unknown,
-            after_cut=len(after_cut),
-            broken=sums.broken,
-        ),
+        counts=sums.counts(len(after_cut)),
         found=spool,
         open_items=spool.held(),
         quarantine=_quarantine(matching, task),
@@ -286,19 +295,11 @@ def _count(
             sums.agreed += 1
         case Expected():
             sums.expected += 1
-            sums.waiting.append(_item(outcome.side, outcome.record, intent))
+            sums.waiting.append(item_of(outcome.side, outcome.record, intent.business_date))
         case Unknown():
             sums.unknown += 1
             sums.uncovered += not outcome.quarantined
-            sums.waiting.append(_item(outcome.side, outcome.record, intent))
-
-
-def _kept(waiting: list[OpenItem], bench: Bench, spool: Spool) -> list[OpenItem]:
-    """The records that wait, of which those of events go on into the next run."""
-    if bench.records.event:
-        for item in waiting:
-            spool.hold(held_item(item, bench))
-    return waiting
+            sums.waiting.append(item_of(outcome.side, outcome.record, intent.business_date))
 
 
 def _stays_open(
@@ -315,12 +316,12 @@ def _stays_open(
     """
     if isinstance(outcome, Break) or not isinstance(candidate, Pair):
         return []
-    ours, theirs = candidate.internal, candidate.external
-    if break_id(bench.rules.name, bench.key(ours), Side.INTERNAL) not in watched:
+    key = bench.key(candidate.internal)
+    if break_id(bench.rules.name, key, Side.INTERNAL) not in watched:
         return []
     if not is_unchecked(candidate, bench.rules.checks, bench.valuation):
         return []
-    return [_item(Side.INTERNAL, ours, intent), _item(Side.EXTERNAL, theirs, intent)]
+    return [item_of(side, record, intent.business_date) for side, record in parts_of(candidate)]
 
 
 def _weight(candidate: Candidate) -> int:
@@ -328,29 +329,6 @@ def _weight(candidate: Candidate) -> int:
     if not isinstance(candidate, Group):
         return 1
     return 0 if candidate.kind is Kind.DUPLICATE else len(candidate.records)
-
-
-def _item(side: Side, record: Record, intent: RunIntent) -> OpenItem:
-    return OpenItem(side, record, record.carried_from or intent.business_date)
-
-
-def _unreadable(facts: Mapping[Side, SideFacts], bench: Bench, intent: RunIntent) -> list[OpenItem]:
-    """Quarantined rows of which something was readable, carried ones among them."""
-    new = [
-        OpenItem(side, _unread(entry, facts[side], bench), intent.business_date, unreadable=True)
-        for side in Side
-        for entry in facts[side].quarantined
-        if entry.values
-    ]
-    return [*new, *(item for side in Side for item in facts[side].unreadable)]
-
-
-def _unread(entry: Quarantined, facts: SideFacts, bench: Bench) -> Record:
-    """A quarantined row as a record: what was readable of it; else its place makes it one."""
-    identity = {name: entry.values.get(name) for name in facts.identity}
-    if not is_named(entry.values, facts.identity, bench.records):
-        identity["quarantined"] = f"{entry.place}:{entry.row}"
-    return Record(entry.values, identity, entry.row)
 
 
 def _quarantine(matching: Matching, task: MatchTask) -> list[tuple[Side | None, Quarantined]]:

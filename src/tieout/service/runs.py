@@ -36,9 +36,9 @@ from tieout.ports import (
     Spool,
     Store,
 )
+from tieout.service.again import Again
 from tieout.service.carry import Carried, carried
 from tieout.service.coverage import coverage_of
-from tieout.service.doubted import Again
 from tieout.service.evidence import watched
 from tieout.service.intents import aborted_row, empty_row, intent_of, open_of
 from tieout.service.judge import Judged, judge

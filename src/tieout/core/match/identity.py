@@ -6,12 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeAlias
 
 from tieout.core.canonical import derived_id, dumps, plain_record
 from tieout.core.model import Record, Role, Side, Value
 from tieout.core.schema import RecordType
 
 GroupRecords = tuple[tuple[Side, Role, Record], ...]
+
+Identity: TypeAlias = frozenset[tuple[str, Value]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +63,9 @@ def settle_identities(side: Side, rows: Sequence[Record]) -> Identified:
         rows: identified records. Their order does not matter.
     """
     alive = _without_superseded(rows)
-    by_identity: defaultdict[frozenset[tuple[str, Value]], list[Record]] = defaultdict(list)
+    by_identity: defaultdict[Identity, list[Record]] = defaultdict(list)
     for record in alive:
-        by_identity[_same_as(record)].append(record)
+        by_identity[same_as(record)].append(record)
     free: list[Record] = []
     duplicates: list[GroupRecords] = []
     conflicts: list[GroupRecords] = []
@@ -82,7 +85,7 @@ def settle_identities(side: Side, rows: Sequence[Record]) -> Identified:
     return Identified(free, duplicates, conflicts)
 
 
-def _same_as(record: Record) -> frozenset[tuple[str, Value]]:
+def same_as(record: Record) -> Identity:
     """What records of one identity have in common, whatever the order of its columns.
 
     A column that is absent is like one that is empty: a carried record may be from before the
