@@ -25,10 +25,15 @@ Suspects: TypeAlias = list[tuple[KnownBreak, list[KnownRecord]]]
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """What a second look is taken with."""
+    """What a second look is taken with.
+
+    Attributes:
+        last: what this run finds is its answer; it is not judged once more if it is incomplete.
+    """
 
     store: Store
     engine: Engine
+    last: bool = True
 
 
 def suspects(

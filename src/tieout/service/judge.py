@@ -33,6 +33,7 @@ from tieout.core.rules import PolicyRule
 from tieout.core.scan import Coverage, InputFile
 from tieout.ports import Matching, MatchLog, MatchTask, SideFacts, Spool
 from tieout.service.again import Again, parts_of
+from tieout.service.agreed import hold_agreed
 from tieout.service.carry import Key, held_by, held_item, item_of
 from tieout.service.coverage import (
     coverage_gap,
@@ -184,6 +185,8 @@ def judge(
         waiting=waiting,
         live=setup.live,
     )
+    if setup.live is None:
+        hold_agreed(evidence, again, task, facts, bench, spool)
     evidence = with_unread(evidence, unread, again, task, facts, bench, spool, setup.live)
     evidence = with_doubt(evidence, again, task, facts, worked_out.records, spool)
     return Judged(

@@ -177,13 +177,13 @@ class _Run:
             items = self._carried()
             live = self.setup.live
             start = [item for item in items.first() if live is None or not live.voided(item)]
+            again = items.again()
             logs = None if self.matched is None else self.matched.before()
-            with self._judged(scans, reference, items, start, logs) as judged:
-                again = None if judged.evidence.complete else items.again()
-                if again is None:
+            with self._judged(scans, reference, items, start, logs, last=again is None) as judged:
+                if again is None or judged.evidence.complete:
                     return self._finish(judged)
             logs = None if self.matched is None else self.matched.again()
-            with self._judged(scans, reference, items, again, logs) as judged:
+            with self._judged(scans, reference, items, again, logs, last=True) as judged:
                 return self._finish(replace(judged, open_items=items.unsettled(judged.open_items)))
         except SourceError as error:
             return self._failed([error], scans)
@@ -208,8 +208,10 @@ class _Run:
         items: Carried,
         start: Sequence[OpenItem],
         logs: Sequence[LogFile] | None,
+        *,
+        last: bool,
     ) -> Iterator[Judged]:
-        """Match and decide, with the open records `start`."""
+        """Match and decide, with the open records `start`. `last`: see `service.again`."""
         watching = self._watched()
         there = [scan for scan in scans if scan is not None]
         task = replace(
@@ -228,7 +230,7 @@ class _Run:
                 self.intent,
                 items.known(),
                 watching,
-                Again(self.bench.store, self.bench.engine),
+                Again(self.bench.store, self.bench.engine, last),
             )
 
     def _watched(self) -> dict[str, Record]:
