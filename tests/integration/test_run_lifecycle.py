@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from integration.world import D2, D3, Ran, World
+from integration.world import D1, D2, D3, Ran, World
 
 from tieout.core.canonical import nanoseconds
 from tieout.core.rows import BreakFilter
@@ -101,6 +101,33 @@ def test_a_snapshot_goes_on_under_another_identity(tmp_path: Path, alone: bool) 
 def test_a_conflict_that_is_settled_clears(world: World) -> None:
     world.run("trade_id, quantity\n X1, 1\n X1, 2", "trade_id\n X1")
     assert world.run("trade_id, quantity\n X1, 1").counts == "1 matched 1 cleared"
+
+
+@pytest.mark.parametrize("day", [D1, D2])
+def test_a_conflict_that_is_settled_clears_while_its_partner_still_has_time(
+    world: World, day: str
+) -> None:
+    world.rules += ", deadline: 3d"
+    at = {D1: "2026-03-02T18:00:00Z", D2: "2026-03-03T18:00:00Z"}
+    first = world.run("trade_id, quantity\n X1, 1\n X1, 2", NONE, at=at[D1]).of("X1")
+    ran = world.run("trade_id, quantity\n X1, 1", NONE, day=day, at=at[day])
+    assert (ran.shown, ran.counts) == ([], "1 expected 1 cleared")
+    ran = world.run(NONE, NONE, day=D3)
+    assert (ran.shown, ran.counts) == (["MISSING_EXTERNAL X1"], "1 reopened")
+    assert world.events(first.id) == ["opened", "cleared", "reopened"]
+
+
+def test_a_conflict_of_which_a_record_cannot_be_read_or_compared_stays(world: World) -> None:
+    world.rules += ", deadline: 3d"
+    at = "2026-03-02T18:00:00Z"
+    world.run("trade_id, quantity\n X1, 1\n X1, 2", NONE, at=at)
+    both = "trade_id, timestamp\n X1, 2026-03-02T09:00:00Z\n X1, 2026-03-02T17:00:00Z"
+    for table, early in (
+        ("trade_id, quantity\n X1, many", at),
+        ("trade_id, quantity\n X1, 1\n X1, many", at),
+        (both, "2026-03-02T12:00:00Z"),
+    ):
+        assert world.run(table, NONE, at=early).shown == ["CONFLICT X1"]
 
 
 rows = st.lists(

@@ -30,6 +30,7 @@ def evidence_of(
     *,
     known: Collection[Key],
     waiting: Sequence[OpenItem],
+    expected: Sequence[OpenItem] = (),
     live: Standing | None = None,
 ) -> Evidence:
     """Why a known break may be taken for gone.
@@ -37,6 +38,7 @@ def evidence_of(
     Args:
         known: the open records that take part, those that were sent again or voided as well.
         waiting: records that are there, and about which nothing could be decided.
+        expected: those whose partners still have time to come.
         live: of a live run; None: the two sides were compared in everything.
     """
     live = live or Standing()
@@ -51,7 +53,7 @@ def evidence_of(
         snapshot=not records.event,
         evaluated=_evaluated(frozenset(known), held),
         unresolved=_either(
-            unresolved_by(waiting, records),
+            unresolved_by(waiting, records, expected),
             _outside(live.covered, live.wallets),
             _not_compared(live.amounts_only, records),
         ),
@@ -121,17 +123,29 @@ def _evaluated(
     return lambda known: known.id in keys or any(key in keys for key in held(known))
 
 
-def unresolved_by(waiting: Sequence[OpenItem], records: RecordType) -> Callable[[KnownBreak], bool]:
-    """Whether one of a break's records is waiting: then nothing says that the break is gone."""
-    is_waiting = _among(waiting, records)
+def unresolved_by(
+    waiting: Sequence[OpenItem], records: RecordType, expected: Sequence[OpenItem] = ()
+) -> Callable[[KnownBreak], bool]:
+    """Whether one of a break's records is waiting: then nothing says that the break is gone.
+
+    Args:
+        expected: records that wait for nothing but a partner. Of what was a CONFLICT, each has
+            one content now, whatever becomes of it.
+    """
+    is_waiting, is_expected = _among(waiting, records), _among(expected, records)
 
     def unresolved(known: KnownBreak) -> bool:
-        if not waiting:
+        if not waiting and not expected:
             return False
         stored = json.loads(known.content)
-        if stored["kind"] == Kind.DUPLICATE:  # that a copy is gone says nothing of the record
+        kind = stored["kind"]
+        if kind == Kind.DUPLICATE:  # that a copy is gone says nothing of the record
             return False
-        return any(is_waiting(Side(part["side"]), part["record"]) for part in stored["records"])
+        parts = [(Side(part["side"]), part["record"]) for part in stored["records"]]
+        return any(
+            is_waiting(side, record) or (kind != Kind.CONFLICT and is_expected(side, record))
+            for side, record in parts
+        )
 
     return unresolved
 

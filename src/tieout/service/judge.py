@@ -25,6 +25,7 @@ from tieout.core.model import (
     Pair,
     Quarantined,
     Side,
+    Single,
     Unknown,
     WithinTolerance,
 )
@@ -103,6 +104,7 @@ class _Sums:
 
     Attributes:
         waiting: records of which nothing could be decided yet; those of breaks are in the spool.
+        due: one-sided ones whose partners still have time to come.
     """
 
     snapshot: bool
@@ -113,6 +115,7 @@ class _Sums:
     unknown: int = 0
     uncovered: int = 0
     waiting: list[OpenItem] = field(default_factory=list)
+    due: list[OpenItem] = field(default_factory=list)
 
     def add(self, live: Standing, intent: RunIntent) -> None:
         """Count what never came as far as the candidates."""
@@ -173,7 +176,7 @@ def judge(
     after_cut = [*matching.internal.after_cut, *matching.external.after_cut]
     waiting = [*sums.waiting, *after_cut]
     if worked_out.records.event:
-        for item in waiting:
+        for item in (*waiting, *sums.due):
             spool.hold(held_item(item, bench))
     evidence = evidence_of(
         intent.reconciliation,
@@ -183,6 +186,7 @@ def judge(
         intent.business_date,
         known=known,
         waiting=waiting,
+        expected=sums.due,
         live=setup.live,
     )
     if setup.live is None:
@@ -298,7 +302,8 @@ def _count(
             sums.agreed += 1
         case Expected():
             sums.expected += 1
-            sums.waiting.append(item_of(outcome.side, outcome.record, intent.business_date))
+            item = item_of(outcome.side, outcome.record, intent.business_date)
+            (sums.due if isinstance(candidate, Single) else sums.waiting).append(item)
         case Unknown():
             sums.unknown += 1
             sums.uncovered += not outcome.quarantined
