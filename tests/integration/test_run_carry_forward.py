@@ -270,6 +270,33 @@ def test_a_later_file_may_not_say_that_a_record_is_gone_that_only_its_day_repeat
     assert ran.counts == "1 matched 1 cleared"
 
 
+def test_copies_in_the_files_of_two_dates_clear_with_the_first_of_them(world: World) -> None:
+    twice, once = "trade_id\n T1\n T1", "trade_id\n T1"
+    first = world.run(twice, once).of("T1")
+    assert world.run(twice, once, day=D2).shown == ["DUPLICATE T1"]
+    assert world.run(once, once, day=D2).shown == ["DUPLICATE T1"]
+    world.run(twice, once, day=D2)
+    assert world.run(once, once, day=D1, restate=True).counts == "1 matched 1 cleared"
+    assert world.run(twice, once, day=D2).counts == "1 matched 1 reopened"
+    assert world.run(once, once, day=D2).counts == "1 matched 1 cleared"
+    assert world.events(first.id) == ["opened", "cleared", "reopened", "cleared"]
+
+
+@pytest.mark.parametrize(
+    ("records", "covers"), [("positions", ""), ("trades", "covers: everything")]
+)
+def test_copies_in_what_the_newest_file_repeats_clear_with_it(
+    tmp_path: Path, records: str, covers: str
+) -> None:
+    world = World(tmp_path, records=records, internal=covers, external=covers, rules="")
+    head = "symbol, quantity" if records == "positions" else "symbol, trade_id"
+    twice, once = f"{head}\n A, 1\n A, 1", f"{head}\n A, 1"
+    for day in (D1, D2):
+        assert len(world.run(twice, once, day=day).shown) == 1
+    assert world.run(once, once, day=D1, restate=True).counts == "1 matched 1 carried"
+    assert world.run(once, once, day=D3).counts == "1 matched 1 cleared"
+
+
 def test_without_coverage_a_record_is_unknown_and_the_run_incomplete(world: World) -> None:
     world.external += ", expect: {rows: 9}"
     ran = world.run(ONE, NONE)

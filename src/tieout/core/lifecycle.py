@@ -10,7 +10,8 @@ Invariants:
    two are: see `core.merging`. No break is cleared while one that was found holds its record.
 6. A run of an older business date leaves alone what a later one found or cleared, unless the
    break's own records took part in it.
-7. A suppressed break stays suppressed until its date, while what it was bound to is unchanged.
+7. A DUPLICATE of events clears with the first of the dates that had the copies, run again.
+8. A suppressed break stays suppressed until its date, while what it was bound to is unchanged.
 
 Both inputs are sorted by id and merged; nothing here holds more than a page of them.
 """
@@ -27,7 +28,7 @@ from typing import TypeAlias, TypeVar
 from msgspec import Struct
 
 from tieout.core.found import Found
-from tieout.core.model import Record, Side, State
+from tieout.core.model import Kind, Record, Side, State
 
 PAGE = 1000
 """How many found breaks are looked up in the store at a time."""
@@ -47,6 +48,7 @@ class Event(StrEnum):
 # For what is asked of every break: an enumeration is slow to find its members.
 _OPEN, _RESOLVED, _SUPPRESSED = State.OPEN, State.RESOLVED, State.SUPPRESSED
 _OPENED, _CARRIED = Event.OPENED, Event.CARRIED
+_DUPLICATE = Kind.DUPLICATE.value
 
 
 class KnownBreak(Struct, frozen=True):
@@ -55,7 +57,8 @@ class KnownBreak(Struct, frozen=True):
     Attributes:
         content: canonical JSON of the break's content. `binding` is the digest of what a
             person's decision was bound to.
-        business_date: the business date of the run that last found it.
+        business_date: the business date of the run that last found it; of the copies in files
+            of several dates, the earliest: another date's file says nothing about them.
         first_seen, opened_at: UTC nanoseconds.
         suppressed_until: UTC nanoseconds; None, in state suppressed, is without end.
         cleared_on: the business date of the run that cleared or merged it.
@@ -324,7 +327,7 @@ class _Step:
             event=event,
             content=text,
             binding=bound,
-            business_date=self.evidence.business_date,
+            business_date=self._date(brk, known),
             first_seen=first_seen,
             opened_at=opened_at,
             brk=brk,
@@ -332,6 +335,13 @@ class _Step:
             merged_from=merged_from,
             state=state,
         )
+
+    def _date(self, brk: Found, known: KnownBreak | None) -> date:
+        """The business date that a found break is of; see invariant 7."""
+        day, evidence = self.evidence.business_date, self.evidence
+        if brk.kind != _DUPLICATE or known is None or known.state is _RESOLVED:
+            return day
+        return day if evidence.snapshot or evidence.everything else min(day, known.business_date)
 
     def _state(self, known: KnownBreak) -> State:
         """The state of a carried break: what a person decided holds until its date."""

@@ -169,7 +169,7 @@ class BreakWriter:
             until = step.known.suppressed_until
         found = (
             str(step.state), until, brk.cause, brk.doubt, brk.amount, brk.currency,
-            brk.prices, self._run, self._day,
+            brk.prices, self._run, step.business_date.isoformat(),
         )  # fmt: skip
         content = (
             brk.kind, brk.severity, step.content, step.binding,
