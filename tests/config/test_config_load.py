@@ -182,6 +182,7 @@ def test_a_file_source_keeps_how_its_files_are_written(tmp_path: Path) -> None:
         encoding="cp1252",
         delimiter="\t",
         quote="'",
+        escape="'",
         names=("a", "b"),
         skip_rows=2,
         comment="#",
@@ -189,6 +190,22 @@ def test_a_file_source_keeps_how_its_files_are_written(tmp_path: Path) -> None:
         sheet=2,
         record_path=("a", "b"),
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "quote", "escape"),
+    [
+        ("skip_rows: 0", '"', '"'),
+        ('quote: "\'"', "'", "'"),
+        ("escape: '\\'", '"', "\\"),
+        ("quote: \"'\", escape: '\\'", "'", "\\"),
+        ("quote: \"'\", escape: '\"'", "'", '"'),
+    ],
+)
+def test_without_an_escape_quotes_are_doubled(written: str, quote: str, escape: str) -> None:
+    options = parse(small(written), environ={}).sources["ours"].options
+    assert isinstance(options, FileOptions)
+    assert (options.quote, options.escape) == (quote, escape)
 
 
 def test_a_source_may_be_several_files_and_absolute(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sqlite3
 from decimal import Decimal
 from pathlib import Path
@@ -395,6 +396,18 @@ def test_composite_keys_and_value_mapping_and_signed_quantities(world: World) ->
         "trade_id, quantity\n T1, 5\n T2, -5\n T3, -5",
     )
     assert (ran.shown, ran.row.counts.matched) == (["SIDE T3"], 2)
+
+
+def test_cells_may_be_quoted_by_another_character_that_is_doubled_inside(world: World) -> None:
+    names = ["O'Neill", 'a "b", c', "'", '"', "plain"]
+    for path, quote in ((world.book, '"'), (world.broker, "'")):
+        table = [["trade_id", "symbol", "quantity", "price", "timestamp"]]
+        table += [[each, each, "1", "10", "2026-03-02T09:00:00Z"] for each in names]
+        with (world.folder / path).open("w", encoding="utf-8", newline="") as stream:
+            csv.writer(stream, quotechar=quote).writerows(table)
+    world.external = """quote: "'\""""
+    ran = world.run()
+    assert (ran.counts, ran.quarantine) == ("5 matched", [])
 
 
 def test_many_files_by_a_pattern_and_the_same_file_twice(world: World) -> None:

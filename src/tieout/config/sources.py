@@ -157,7 +157,7 @@ FILE: Final[Table] = {
     "encoding": Key(_encoding, "cp1252", "Of a text file.", "auto", "its BOM, else UTF-8"),
     "delimiter": Key(_delimiter, '";"', "Between the cells of a CSV file.", "auto", "found out"),
     "quote": Key(character, '"\'"', "Around cells of a CSV file.", '"'),
-    "escape": Key(character, "'\\'", "Before a quote inside a cell.", '"', "quotes are doubled"),
+    "escape": Key(character, "'\\'", "Before a quote inside a cell.", None, "quotes are doubled"),
     "names": Key(
         list_of(text), "[trade_id, price]", "Its columns, where the file has no header.", ()
     ),
@@ -353,6 +353,7 @@ def _options(type_: str, keys: dict[str, Any]) -> Options:
     match type_:
         case "file":
             options = {name: keys[name] for name in FILE if name != "path"}
+            options["escape"] = keys["escape"] or keys["quote"]
             return FileOptions(paths=keys["path"] or (), **options)
         case "sql":
             return QueryOptions(keys["url"], keys["query"], keys["version"])
