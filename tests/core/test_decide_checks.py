@@ -70,6 +70,22 @@ def test_edge_30_what_is_filled_as_ordered_is_no_overfill(internal: str, externa
     assert isinstance(decide(pair, bench("orders")), Agrees)
 
 
+@pytest.mark.parametrize(
+    ("internal", "external", "kind"),
+    [
+        ("quantity=0 filled=5", "quantity=0 filled=5.1", Kind.QUANTITY),
+        ("quantity=0 filled=5 status=open", "quantity=0 filled=5 status=filled", Kind.STATUS),
+        ("quantity=0 filled=5", "quantity=4 filled=4", Kind.QUANTITY),
+        ("quantity=0 filled=5", "quantity=4 filled=6", Kind.OVERFILL),  # the other states one
+    ],
+)
+def test_edge_30_a_quantity_of_zero_states_none_whatever_else_differs(
+    internal: str, external: str, kind: Kind
+) -> None:
+    for ours, theirs in ((internal, external), (external, internal)):
+        assert found(ours, theirs, bench("orders")).kind is kind
+
+
 def test_edge_30_what_is_not_compared_is_no_overfill() -> None:
     text = "quantity=10 filled=11 status=filled"
     for compared in ("quantity status", "filled status"):

@@ -146,18 +146,19 @@ def _opposite(internal: Value, external: Value) -> bool:
 
 
 def both_overfilled(pair: Pair) -> bool:
-    """Whether both sides say that more of an order was filled than its quantity.
-
-    A quantity of zero states none: that of an order by its worth.
-    """
-    ours, theirs = pair.internal.values, pair.external.values
-    stated = bool(ours.get("quantity")) and bool(theirs.get("quantity"))
-    return stated and _overfilled(ours) and _overfilled(theirs)
+    """Whether both sides say that more of an order was filled than its quantity."""
+    return _overfilled(pair.internal.values) and _overfilled(pair.external.values)
 
 
 def _overfilled(order: Mapping[str, Value]) -> bool:
+    """Whether more was filled than ordered.
+
+    A quantity of zero states none: that of an order by its worth.
+    """
     filled, quantity = order.get("filled"), order.get("quantity")
-    return isinstance(filled, Decimal) and isinstance(quantity, Decimal) and filled > quantity
+    if not isinstance(filled, Decimal) or not isinstance(quantity, Decimal):
+        return False
+    return filled > quantity != 0
 
 
 def _cancelled_yet_filled(one: Mapping[str, Value], other: Mapping[str, Value]) -> bool:
