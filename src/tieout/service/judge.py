@@ -168,7 +168,7 @@ def judge(
             sums.waiting += open_
         else:
             _count(outcome, candidate, sums, spool, drift, intent, bench)
-            unread.judged(candidate, outcome)
+            unread.broke(candidate, outcome)
             if matching.log is not None:
                 note_match(matching.log, candidate, outcome)
     if setup.live is not None:

@@ -2,18 +2,18 @@
 
 1. Nobody knows what such a row says: it keeps the breaks of its record open, and its partner
    unknown, until it comes again. Of events it is carried.
-2. Where a record of its side and identity was judged, the row is a copy of that, and keeps nothing
-   open. Not so if it may be what replaces the record: it came on a later date, with a higher
-   version or sequence, it corrects or busts, or what says so is what cannot be read. Nor in a
-   snapshot, of which the next one decides.
-3. A pair that agrees is not handed out. Where a break would clear but for such a row, both sides
-   are looked at once more.
+2. Where a record of its side and identity breaks, or agrees, the row is a copy of that, and keeps
+   nothing open. Not so if it may be what replaces the record: it came on a later date, with a
+   higher version or sequence, it corrects or busts, or what says so is what cannot be read. Nor in
+   a snapshot, of which the next one decides.
+3. Not every pair that agrees is handed out, and it is up to the engine which are. So they are only
+   asked where a break would clear but for such a row, by a second look at both sides.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Final
@@ -63,12 +63,24 @@ class Unread:
     def _add(self, item: OpenItem) -> None:
         self._left[item.side, same_as(item.record)].append(item)
 
-    def judged(self, candidate: Candidate, outcome: Outcome) -> None:
-        """Leave out the rows that the records of `candidate` speak for."""
-        if not self._left or not self._event or not _says_something(outcome):
+    def broke(self, candidate: Candidate, outcome: Outcome) -> None:
+        """Leave out the rows that the records of `candidate` speak for, if it breaks."""
+        # That there is a copy says nothing of the record itself.
+        if isinstance(outcome, Break) and outcome.kind is not Kind.DUPLICATE:
+            self._heard(candidate, self._left)
+
+    def agreed(
+        self, candidate: Candidate, outcome: Outcome, asked: Collection[tuple[Side, Identity]]
+    ) -> None:
+        """Leave out those of `asked` that the records of `candidate` speak for, if it agrees."""
+        if isinstance(outcome, Agrees | WithinTolerance):
+            self._heard(candidate, asked)
+
+    def _heard(self, candidate: Candidate, asked: Collection[tuple[Side, Identity]]) -> None:
+        if not asked or not self._event:
             return
         for side, record in parts_of(candidate):
-            if (place := (side, same_as(record))) in self._left:
+            if (place := (side, same_as(record))) in asked:
                 kept = [item for item in self._left[place] if not self._speaks(record, item)]
                 self._left[place] = kept
 
@@ -83,13 +95,6 @@ class Unread:
     def left(self) -> list[OpenItem]:
         """Those that nothing speaks for."""
         return [item for items in self._left.values() for item in items]
-
-
-def _says_something(outcome: Outcome) -> bool:
-    """Whether the record itself was judged: a copy of it is beside the matter."""
-    if isinstance(outcome, Break):
-        return outcome.kind is not Kind.DUPLICATE
-    return isinstance(outcome, Agrees | WithinTolerance)
 
 
 def _as_record(entry: Quarantined, facts: SideFacts, records: RecordType) -> Record:
@@ -122,11 +127,12 @@ def with_unread(
         parts = [part for _, each in open_ for part in each]
         if parts:
             # The row may be known by another pass than what the break holds of the record.
-            rows_ = [rows[part.key].record for part in parts]
-            watched = (*task.watched, *as_records(parts, records), *rows_)
-            with again.engine.match(replace(task, watched=watched)) as matching:
+            copies = [rows[part.key] for part in parts]
+            asked = {(each.side, same_as(each.record)) for each in copies}
+            watched = (*as_records(parts, records), *(each.record for each in copies))
+            with again.engine.match(replace(task, watched=(*task.watched, *watched))) as matching:
                 for candidate, outcome in outcomes(matching, bench, live):
-                    unread.judged(candidate, outcome)
+                    unread.agreed(candidate, outcome, asked)
     left = unread.left
     if records.event:
         for item in left:
